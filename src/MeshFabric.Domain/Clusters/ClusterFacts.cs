@@ -1,0 +1,76 @@
+using System.Text.Json.Serialization;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Clusters;
+
+/// <summary>Everything the other clusters need to know about one cluster. One immutable record, replaced whole.</summary>
+/// <param name="Id">Opaque and unguessable; part of no address, never reused.</param>
+/// <param name="Name">RFC 1123 label, unique among live clusters.</param>
+/// <param name="Revision">The mesh revision at which this record last changed.</param>
+/// <param name="Prefixes">Sorted by local prefix; empty for a machine that is reached by its tunnel address only.</param>
+/// <param name="Gateways">Sorted by ordinal.</param>
+public sealed record ClusterFacts(
+    string Id,
+    string Name,
+    long Revision,
+    ClusterKind Kind,
+    ClusterLocation Location,
+    ValueList<Label> Labels,
+    ValueList<MeshPrefix> Prefixes,
+    ValueList<GatewayFacts> Gateways);
+
+[JsonConverter(typeof(JsonStringEnumConverter<ClusterKind>))]
+public enum ClusterKind
+{
+    /// <summary>Inventory is read from a Kubernetes API.</summary>
+    [JsonStringEnumMemberName("kubernetes")]
+    Kubernetes,
+
+    /// <summary>A network without Kubernetes behind a gateway; inventory is a file.</summary>
+    [JsonStringEnumMemberName("site")]
+    Site,
+
+    /// <summary>One machine outside any cluster; inventory is a file.</summary>
+    [JsonStringEnumMemberName("machine")]
+    Machine,
+}
+
+/// <summary>Where a cluster runs; any part may be empty.</summary>
+public sealed record ClusterLocation(string Provider, string Region, string Zone)
+{
+    public static readonly ClusterLocation Unknown = new("", "", "");
+}
+
+/// <summary>A Kubernetes-style label.</summary>
+public sealed record Label(string Key, string Value);
+
+/// <summary>A cluster's own prefix and the one that the rest of the mesh reaches it by. Both have the same family and length.</summary>
+/// <param name="Local">As used inside the cluster.</param>
+/// <param name="Mesh">As used everywhere else; equal to <paramref name="Local"/> unless it overlaps another cluster's.</param>
+public sealed record MeshPrefix(Cidr Local, Cidr Mesh)
+{
+    /// <summary>True when the cluster's edge translates this prefix one to one.</summary>
+    [JsonIgnore]
+    public bool IsRemapped => Local != Mesh;
+}
+
+/// <summary>One gateway as the other gateways need to know it.</summary>
+/// <param name="Id">Opaque and unguessable; also the agent's identity on the broker.</param>
+/// <param name="Name">RFC 1123 label, unique in its cluster.</param>
+/// <param name="Ordinal">0 to <see cref="MaxPerCluster"/> - 1, unique in its cluster and stable: the plane that reaches this gateway.</param>
+/// <param name="PublicKey">One key for all its devices.</param>
+/// <param name="ListenPort">UDP port of its plane 0; its device for plane k listens on this port plus k.</param>
+/// <param name="Endpoints">Candidates in order of preference, with the port of plane 0. Empty: it can only dial out.</param>
+/// <param name="TunnelAddresses">Its own host prefixes (/32 and /128) inside the mesh, for probes and as source of its ICMP errors.</param>
+public sealed record GatewayFacts(
+    string Id,
+    string Name,
+    int Ordinal,
+    PublicKey PublicKey,
+    int ListenPort,
+    ValueList<UdpEndpoint> Endpoints,
+    ValueList<Cidr> TunnelAddresses)
+{
+    /// <summary>Gateways, and so planes, that one cluster may have.</summary>
+    public const int MaxPerCluster = 8;
+}

@@ -1,0 +1,25 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain;
+
+/// <summary>All facts about the mesh at one revision: the whole input of <see cref="Planning.MeshPlanner"/>.</summary>
+/// <param name="Revision">Grows with every change of any fact.</param>
+/// <param name="Clusters">Sorted by name.</param>
+public sealed record MeshFacts(long Revision, MeshSettings Settings, ValueList<ClusterFacts> Clusters)
+{
+    public static readonly MeshFacts Empty = new(0, MeshSettings.Default, []);
+}
+
+/// <summary>What holds for the mesh as a whole.</summary>
+/// <param name="RemapPools">Mesh prefixes for clusters whose own overlap are taken from here; one pool per address family.</param>
+/// <param name="TunnelPools">Gateways' own addresses are taken from here; disjoint from the remap pools.</param>
+/// <param name="KeepaliveSeconds">Persistent keepalive of the side that initiates.</param>
+public sealed record MeshSettings(ValueList<Cidr> RemapPools, ValueList<Cidr> TunnelPools, int KeepaliveSeconds)
+{
+    /// <summary>100.64.0.0/10 (RFC 6598) without its last /16, and a unique local prefix (RFC 4193).</summary>
+    public static readonly MeshSettings Default = new(
+        [Cidr.Parse("100.64.0.0/10"), Cidr.Parse("fd6d:6600::/24")],
+        [Cidr.Parse("100.127.0.0/16"), Cidr.Parse("fd6d:66ff:ffff::/64")],
+        25);
+}

@@ -1,0 +1,57 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>All that one gateway must run. Compares by value; every list is sorted, so equal facts give equal configs.</summary>
+/// <param name="Revision">Of the facts it was planned from.</param>
+public sealed record GatewayConfig(
+    long Revision,
+    string Cluster,
+    string Gateway,
+    ValueList<TunnelDevice> Devices,
+    ValueList<MeshRoute> Routes,
+    FirewallConfig Firewall,
+    ValueList<Finding> Findings)
+{
+    /// <summary>Nothing: what a gateway that has left runs.</summary>
+    public static GatewayConfig None(long revision, string cluster, string gateway) =>
+        new(revision, cluster, gateway, [], [], FirewallConfig.None, []);
+}
+
+/// <summary>One WireGuard device of a gateway: plane k peers with the gateway of ordinal k of every other cluster.</summary>
+/// <param name="Name">mf0, mf1, ...: the plane's number.</param>
+/// <param name="ListenPort">UDP port of this device.</param>
+/// <param name="Addresses">This gateway's tunnel addresses, the same on each of its devices.</param>
+public sealed record TunnelDevice(string Name, int Plane, int ListenPort, ValueList<Cidr> Addresses, ValueList<TunnelPeer> Peers);
+
+/// <summary>The far gateway as one of our devices must know it.</summary>
+/// <param name="Endpoints">Candidates for the very device that answers us (port of the plane included), in order of preference.</param>
+/// <param name="Initiates">True on exactly one side of each tunnel: crossing initiations can lock up for seconds.</param>
+/// <param name="AllowedIps">The far cluster's mesh prefixes and the far gateway's tunnel addresses.</param>
+/// <param name="TunnelAddresses">What to probe through this tunnel.</param>
+public sealed record TunnelPeer(
+    string Cluster,
+    string Gateway,
+    PublicKey PublicKey,
+    ValueList<UdpEndpoint> Endpoints,
+    bool Initiates,
+    int KeepaliveSeconds,
+    ValueList<Cidr> AllowedIps,
+    ValueList<Cidr> TunnelAddresses);
+
+/// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP).</summary>
+/// <param name="Source">Host prefix of the source hint: a tunnel address, so that this gateway's own ICMP errors are answerable.</param>
+/// <param name="NextHops">Sorted by device.</param>
+public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops);
+
+/// <summary>One way to a destination: our device, and the gateway at its far end.</summary>
+public sealed record NextHop(string Device, string Cluster, string Gateway);
+
+/// <summary>What the gateway's own nft table must do.</summary>
+/// <param name="Prefixes">This cluster's prefixes; the remapped ones are translated here, at their own edge.</param>
+/// <param name="RemotePrefixes">Mesh prefixes of all other clusters, and the tunnel pools.</param>
+public sealed record FirewallConfig(ValueList<MeshPrefix> Prefixes, ValueList<Cidr> RemotePrefixes)
+{
+    public static readonly FirewallConfig None = new([], []);
+}

@@ -1,0 +1,38 @@
+using System.Text.Json.Serialization;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Tunnels;
+
+/// <summary>What a gateway saw of one of its tunnels; never an echo of the config.</summary>
+/// <param name="Device">The local device, such as mf1.</param>
+/// <param name="Endpoint">The far address in use; null before the first handshake of an answering side.</param>
+/// <param name="LastHandshake">Null when there was none.</param>
+/// <param name="RoundTripSeconds">Of the last answered probe; null when none was answered yet.</param>
+/// <param name="LossRatio">0 to 1 over the last probes.</param>
+public sealed record TunnelReport(
+    string Device,
+    string PeerCluster,
+    string PeerGateway,
+    TunnelState State,
+    UdpEndpoint? Endpoint,
+    DateTimeOffset? LastHandshake,
+    double? RoundTripSeconds,
+    double? LossRatio,
+    ulong ReceivedBytes,
+    ulong SentBytes);
+
+[JsonConverter(typeof(JsonStringEnumConverter<TunnelState>))]
+public enum TunnelState
+{
+    /// <summary>No handshake yet.</summary>
+    [JsonStringEnumMemberName("connecting")]
+    Connecting,
+
+    /// <summary>Handshake done and probes answered.</summary>
+    [JsonStringEnumMemberName("connected")]
+    Connected,
+
+    /// <summary>Was connected; handshake too old or probes lost.</summary>
+    [JsonStringEnumMemberName("down")]
+    Down,
+}
