@@ -1,0 +1,47 @@
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Agent.Ports;
+
+/// <summary>The links of our WireGuard devices: MTU, addresses, up.</summary>
+public interface ILinks
+{
+    /// <summary>Makes MTU and addresses of an existing device exactly so and sets it up. Repeating a call changes nothing.</summary>
+    Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken);
+}
+
+/// <summary>The routes that carry our protocol number; all others are left alone.</summary>
+public interface IRouteTable
+{
+    /// <summary>Makes our routes exactly <paramref name="routes"/>, in one batch, adding or replacing before deleting. Repeating a call changes nothing.</summary>
+    Task ApplyAsync(ValueList<InstalledRoute> routes, CancellationToken cancellationToken);
+
+    Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>A route as the kernel has it.</summary>
+/// <param name="Source">Host prefix of the preferred source address, or null.</param>
+/// <param name="Devices">One next hop each; several are ECMP. Sorted.</param>
+/// <param name="Mtu">Route MTU in bytes; 0 for the device's.</param>
+public sealed record InstalledRoute(Cidr Destination, Cidr? Source, ValueList<string> Devices, int Mtu);
+
+/// <summary>Our own nft tables; all others are left alone.</summary>
+public interface IFirewall
+{
+    /// <summary>Replaces our tables in one transaction if they are not already exactly so.</summary>
+    /// <param name="mtu">Smallest MTU of our devices: TCP MSS is clamped to it both ways.</param>
+    Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken);
+
+    /// <summary>True when our tables are as last applied by this host's agent.</summary>
+    Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken);
+
+    /// <summary>Deletes our tables.</summary>
+    Task RemoveAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>Wakes when something of ours may have changed behind our back (links, addresses, routes, rules, nft).</summary>
+public interface IDriftWatch
+{
+    /// <summary>Completes at the first change notification since the last call, or after <paramref name="limit"/>.</summary>
+    Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken);
+}

@@ -1,0 +1,17 @@
+namespace MeshFabric.Control.Messaging;
+
+/// <summary>Who and what exists on the broker. Everything agents use is made here; they own nothing.</summary>
+public interface IBrokerAdmin
+{
+    /// <summary>Makes the shared entities (ingress, heartbeats, facts) if they are missing. Repeating it changes nothing.</summary>
+    Task EnsureTopologyAsync(CancellationToken cancellationToken);
+
+    /// <summary>Makes the gateway's user, permissions, exchanges, queue and bindings exactly so. Repeating it changes nothing.</summary>
+    Task ProvisionAsync(string gatewayId, CancellationToken cancellationToken);
+
+    /// <summary>Deletes the gateway's user (its connection is closed at once), queue and exchanges. No error when they are gone.</summary>
+    Task RevokeAsync(string gatewayId, CancellationToken cancellationToken);
+
+    /// <summary>Ids of all gateways that have a user on the broker.</summary>
+    Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken);
+}
