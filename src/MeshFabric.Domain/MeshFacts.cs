@@ -17,9 +17,9 @@ public sealed record MeshFacts(long Revision, MeshSettings Settings, ValueList<C
 /// <param name="KeepaliveSeconds">Persistent keepalive of the side that initiates.</param>
 public sealed record MeshSettings(ValueList<Cidr> RemapPools, ValueList<Cidr> TunnelPools, int KeepaliveSeconds)
 {
-    /// <summary>100.64.0.0/10 (RFC 6598) without its last /16, and a unique local prefix (RFC 4193).</summary>
+    /// <summary>Remaps: 100.64.0.0/10 (RFC 6598) and a unique local prefix (RFC 4193). Tunnels: half of 198.18.0.0/15 (RFC 2544) and a /64 apart.</summary>
     public static readonly MeshSettings Default = new(
         [Cidr.Parse("100.64.0.0/10"), Cidr.Parse("fd6d:6600::/24")],
-        [Cidr.Parse("100.127.0.0/16"), Cidr.Parse("fd6d:66ff:ffff::/64")],
+        [Cidr.Parse("198.19.0.0/16"), Cidr.Parse("fd6d:6700::/64")],
         25);
 }

@@ -44,14 +44,35 @@ public sealed record ClusterLocation(string Provider, string Region, string Zone
 /// <summary>A Kubernetes-style label.</summary>
 public sealed record Label(string Key, string Value);
 
-/// <summary>A cluster's own prefix and the one that the rest of the mesh reaches it by. Both have the same family and length.</summary>
+/// <summary>A cluster's own prefix and what the rest of the mesh reaches it by. All parts have the same family and length.</summary>
 /// <param name="Local">As used inside the cluster.</param>
-/// <param name="Mesh">As used everywhere else; equal to <paramref name="Local"/> unless it overlaps another cluster's.</param>
-public sealed record MeshPrefix(Cidr Local, Cidr Mesh)
+/// <param name="Mesh">As used everywhere else; equal to <paramref name="Local"/> unless that overlapped another cluster's when it joined.</param>
+/// <param name="Alias">
+/// What is seen instead of <paramref name="Mesh"/> by exactly those clusters whose own local prefixes overlap it, for they could not address it.
+/// Null while there is no such cluster.
+/// </param>
+public sealed record MeshPrefix(Cidr Local, Cidr Mesh, Cidr? Alias = null)
 {
-    /// <summary>True when the cluster's edge translates this prefix one to one.</summary>
+    /// <summary>True when the cluster's edge translates this prefix one to one for everybody.</summary>
     [JsonIgnore]
     public bool IsRemapped => Local != Mesh;
+
+    /// <summary>What a cluster with these local prefixes reaches this one by: <see cref="Mesh"/>, <see cref="Alias"/>, or null when neither can be told from its own.</summary>
+    public Cidr? SeenBy(ValueList<MeshPrefix> viewer) =>
+        !Overlaps(Mesh, viewer) ? Mesh : Alias is not null && !Overlaps(Alias, viewer) ? Alias : null;
+
+    static bool Overlaps(Cidr cidr, ValueList<MeshPrefix> viewer)
+    {
+        foreach (var own in viewer)
+        {
+            if (own.Local.Overlaps(cidr))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }
 
 /// <summary>One gateway as the other gateways need to know it.</summary>

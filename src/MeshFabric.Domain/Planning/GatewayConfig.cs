@@ -48,10 +48,15 @@ public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop
 /// <summary>One way to a destination: our device, and the gateway at its far end.</summary>
 public sealed record NextHop(string Device, string Cluster, string Gateway);
 
-/// <summary>What the gateway's own nft table must do.</summary>
-/// <param name="Prefixes">This cluster's prefixes; the remapped ones are translated here, at their own edge.</param>
-/// <param name="RemotePrefixes">Mesh prefixes of all other clusters, and the tunnel pools.</param>
-public sealed record FirewallConfig(ValueList<MeshPrefix> Prefixes, ValueList<Cidr> RemotePrefixes)
+/// <summary>What the gateway's own nft tables must do.</summary>
+/// <param name="Translations">This cluster's prefixes that are translated here, at their own edge; of one local prefix, the ones with destinations first.</param>
+/// <param name="LocalPrefixes">This cluster's own prefixes.</param>
+/// <param name="RemotePrefixes">What this gateway reaches all others by: their prefixes as seen from here, and their tunnel addresses.</param>
+public sealed record FirewallConfig(ValueList<Translation> Translations, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes)
 {
-    public static readonly FirewallConfig None = new([], []);
+    public static readonly FirewallConfig None = new([], [], []);
 }
+
+/// <summary>A stateless one-to-one translation. In: destination outside to local. Out: source local to outside.</summary>
+/// <param name="Destinations">Outgoing packets to these only; empty: to any destination that no earlier translation of the same local prefix names.</param>
+public sealed record Translation(Cidr Local, Cidr Outside, ValueList<Cidr> Destinations);
