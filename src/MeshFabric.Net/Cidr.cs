@@ -101,6 +101,13 @@ public sealed class Cidr : IEquatable<Cidr>, IComparable<Cidr>
             return false;
         }
 
+        if (address.AddressFamily == AddressFamily.InterNetwork && address.ToString() != addressText)
+        {
+            // No guess here: 010.0.0.0 may mean 8.0.0.0 or 10.0.0.0, and 10 reads as 0.0.0.10.
+            error = $"'{text}' is not in canonical form: an IPv4 address is four decimal numbers without leading zeros";
+            return false;
+        }
+
         var max = address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128;
         if (!int.TryParse(lengthText, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var length) || length > max)
         {

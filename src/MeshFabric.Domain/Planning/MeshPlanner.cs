@@ -1,0 +1,173 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>Turns the facts about the mesh into what one gateway must run.</summary>
+/// <remarks>
+/// Pure: the same facts, in any order, give the same config, on an agent as in the control service. A fault in one cluster becomes a
+/// <see cref="Finding"/> and spares the others. Time is linear in the number of gateways, but for sorting.
+/// </remarks>
+public static class MeshPlanner
+{
+    /// <summary>Devices are named by plane: mf0, mf1, ...</summary>
+    public const string DevicePrefix = "mf";
+
+    public static GatewayConfig Plan(MeshFacts facts, string clusterId, string gatewayId)
+    {
+        var findings = new List<Finding>();
+        var clusters = FactsCheck.Sound(facts, findings);
+        var cluster = clusters.Find(c => c.Id == clusterId);
+        var gateway = cluster?.Gateways.FirstOrDefault(g => g.Id == gatewayId);
+        if (cluster is null || gateway is null)
+        {
+            findings.Add(new Finding(FindingSeverity.Warning, "gateway-unknown", $"gateway/{gatewayId}",
+                "This gateway is not part of the mesh's facts.", "It was removed, or is not enrolled yet: enrol it with a join token."));
+            return GatewayConfig.None(facts.Revision, cluster?.Name ?? "", gateway?.Name ?? "") with { Findings = findings.ToValueList() };
+        }
+
+        var remotes = clusters.Where(c => c.Id != clusterId).Select(c => View(c, cluster, findings)).ToList();
+        var devices = Devices(facts.Settings, gateway, remotes, findings);
+        return new GatewayConfig(
+            facts.Revision,
+            cluster.Name,
+            gateway.Name,
+            devices,
+            Routes(gateway, remotes, devices),
+            Firewall(cluster, remotes),
+            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
+    }
+
+    /// <summary>A far cluster as this one sees it.</summary>
+    sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes);
+
+    static Remote View(ClusterFacts far, ClusterFacts near, List<Finding> findings)
+    {
+        var seen = new List<Cidr>(far.Prefixes.Count);
+        foreach (var prefix in far.Prefixes)
+        {
+            if (prefix.SeenBy(near.Prefixes) is { } cidr)
+            {
+                seen.Add(cidr);
+            }
+            else
+            {
+                findings.Add(new Finding(FindingSeverity.Error, "prefix-not-addressable", $"cluster/{far.Name}",
+                    $"{prefix.Mesh} of {far.Name} overlaps a prefix that {near.Name} uses inside, and has no alias.",
+                    "The control service allocates an alias with its next change; if this stays, the remap pool is exhausted (mfctl ipam pools)."));
+            }
+        }
+
+        seen.Sort();
+        return new Remote(far, seen.ToValueList());
+    }
+
+    static ValueList<TunnelDevice> Devices(MeshSettings settings, GatewayFacts self, List<Remote> remotes, List<Finding> findings)
+    {
+        var byPlane = new SortedDictionary<int, List<TunnelPeer>>();
+        foreach (var remote in remotes)
+        {
+            foreach (var far in remote.Facts.Gateways)
+            {
+                if (self.Endpoints.Count == 0 && far.Endpoints.Count == 0)
+                {
+                    findings.Add(new Finding(FindingSeverity.Error, "tunnel-no-endpoint", $"gateway/{remote.Facts.Name}/{far.Name}",
+                        $"Neither this gateway nor {remote.Facts.Name}/{far.Name} has an endpoint that can be dialled.",
+                        "Give at least one of them an endpoint: meshfabric-agent join --endpoint ADDRESS:PORT."));
+                    continue;
+                }
+
+                if (!byPlane.TryGetValue(far.Ordinal, out var peers))
+                {
+                    byPlane[far.Ordinal] = peers = [];
+                }
+
+                peers.Add(Peer(settings, self, remote, far));
+            }
+        }
+
+        return byPlane.Select(plane => new TunnelDevice(
+            $"{DevicePrefix}{plane.Key}",
+            plane.Key,
+            self.ListenPort + plane.Key,
+            self.TunnelAddresses,
+            plane.Value.OrderBy(p => p.PublicKey).ToValueList())).ToValueList();
+    }
+
+    static TunnelPeer Peer(MeshSettings settings, GatewayFacts self, Remote remote, GatewayFacts far)
+    {
+        var initiates = Initiates(self, far);
+        return new TunnelPeer(
+            remote.Facts.Name,
+            far.Name,
+            far.PublicKey,
+            // The device that answers us there is the one of our own ordinal.
+            far.Endpoints.Select(e => e.WithPort(e.Port + self.Ordinal)).ToValueList(),
+            initiates,
+            initiates ? settings.KeepaliveSeconds : 0,
+            remote.Prefixes.Concat(far.TunnelAddresses).Order().ToValueList(),
+            far.TunnelAddresses);
+    }
+
+    // Exactly one side of a pair, and both sides find the same one: crossing initiations under traffic can lock up for 5 to 20 s.
+    static bool Initiates(GatewayFacts self, GatewayFacts far) =>
+        far.Endpoints.Count > 0 && (self.Endpoints.Count == 0 || self.PublicKey.CompareTo(far.PublicKey) < 0);
+
+    static ValueList<MeshRoute> Routes(GatewayFacts self, List<Remote> remotes, ValueList<TunnelDevice> devices)
+    {
+        var source4 = self.TunnelAddresses.FirstOrDefault(a => a.IsIPv4);
+        var source6 = self.TunnelAddresses.FirstOrDefault(a => !a.IsIPv4);
+        var planned = devices.SelectMany(d => d.Peers.Select(p => (p.Cluster, p.Gateway, d.Name)))
+            .ToDictionary(t => (t.Cluster, t.Gateway), t => t.Name);
+        var routes = new List<MeshRoute>();
+        foreach (var remote in remotes)
+        {
+            var hops = remote.Facts.Gateways
+                .Where(g => planned.ContainsKey((remote.Facts.Name, g.Name)))
+                .Select(g => (Gateway: g, Hop: new NextHop(planned[(remote.Facts.Name, g.Name)], remote.Facts.Name, g.Name)))
+                .OrderBy(h => h.Gateway.Ordinal)
+                .ToList();
+            if (hops.Count == 0)
+            {
+                continue;
+            }
+
+            var all = hops.Select(h => h.Hop).ToValueList();
+            routes.AddRange(remote.Prefixes.Select(p => new MeshRoute(p, p.IsIPv4 ? source4 : source6, all)));
+            routes.AddRange(hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a =>
+                new MeshRoute(a, a.IsIPv4 ? source4 : source6, [h.Hop]))));
+        }
+
+        return routes.OrderBy(r => r.Destination).ToValueList();
+    }
+
+    static FirewallConfig Firewall(ClusterFacts self, List<Remote> remotes)
+    {
+        var translations = new List<Translation>();
+        foreach (var prefix in self.Prefixes)
+        {
+            if (prefix.Alias is { } alias)
+            {
+                // Those who cannot see our mesh prefix see the alias; their gateways' own addresses (probes, ICMP errors) belong to them.
+                var viewers = remotes.Where(r => prefix.SeenBy(r.Facts.Prefixes) == alias)
+                    .SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses)))
+                    .Where(c => c.Family == alias.Family)
+                    .Distinct().Order().ToValueList();
+                if (viewers.Count > 0)
+                {
+                    translations.Add(new Translation(prefix.Local, alias, viewers));
+                }
+            }
+
+            if (prefix.IsRemapped)
+            {
+                translations.Add(new Translation(prefix.Local, prefix.Mesh, []));
+            }
+        }
+
+        return new FirewallConfig(
+            translations.ToValueList(),
+            self.Prefixes.Select(p => p.Local).Order().ToValueList(),
+            remotes.SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses))).Distinct().Order().ToValueList());
+    }
+}

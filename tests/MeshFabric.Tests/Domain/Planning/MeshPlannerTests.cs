@@ -1,0 +1,161 @@
+using System.Net;
+using CsCheck;
+using MeshFabric.Domain;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Tests.Domain.Planning;
+
+public sealed class MeshPlannerTests
+{
+    static readonly MeshFacts Three = Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]), ("cirrus", 2, ["10.20.0.0/16"]));
+
+    [Fact]
+    public void Disjoint_clusters_run_without_any_translation()
+    {
+        var config = Meshes.Plan(Meshes.Of(("a", 1, ["10.10.0.0/16"]), ("b", 1, ["10.20.0.0/16"])), "a");
+        Assert.Empty(config.Firewall.Translations);
+        Assert.Empty(config.Findings);
+    }
+
+    [Fact]
+    public void A_gateway_has_one_device_per_plane_and_one_peer_per_far_cluster_on_it()
+    {
+        var config = Meshes.Plan(Three, "aurora", ordinal: 1);
+        Assert.Equal(["mf0", "mf1"], config.Devices.Select(d => d.Name));
+        Assert.Equal([51820, 51821], config.Devices.Select(d => d.ListenPort));
+        Assert.All(config.Devices, d => Assert.Equal(["borealis", "cirrus"], d.Peers.Select(p => p.Cluster).Order()));
+        Assert.All(config.Devices, d => Assert.All(d.Peers, p => Assert.Equal($"gw{d.Plane + 1}", p.Gateway)));
+    }
+
+    [Fact]
+    public void Each_side_sees_an_overlapping_cluster_by_an_address_it_can_tell_from_its_own()
+    {
+        var destinations = (string name) => Meshes.Plan(Three, name).Routes.Select(r => r.Destination.ToString()).Where(d => d.EndsWith("/16", StringComparison.Ordinal));
+        Assert.Equal(["10.20.0.0/16", "100.64.0.0/16"], destinations("aurora"));
+        Assert.Equal(["10.10.0.0/16", "100.64.0.0/16"], destinations("borealis"));
+        Assert.Equal(["10.10.0.0/16", "100.65.0.0/16"], destinations("cirrus"));
+    }
+
+    [Fact]
+    public void Every_route_can_take_every_gateway_of_the_far_cluster() =>
+        Assert.All(Meshes.Plan(Three, "aurora").Routes.Where(r => r.Destination.Length == 16), r => Assert.Equal(["mf0", "mf1"], r.NextHops.Select(h => h.Device)));
+
+    [Fact]
+    public void A_gateway_that_is_not_in_the_facts_runs_nothing_and_is_told_so()
+    {
+        var config = MeshPlanner.Plan(Three, Meshes.Id("aurora"), "g-stranger");
+        Assert.Empty(config.Devices);
+        Assert.Empty(config.Routes);
+        Assert.Equal("gateway-unknown", Assert.Single(config.Findings).Code);
+    }
+
+    [Fact]
+    public void Two_gateways_that_can_only_dial_out_have_no_tunnel_and_a_finding()
+    {
+        var silent = Three with { Clusters = Three.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Endpoints = [] }).ToValueList() }).ToValueList() };
+        var config = Meshes.Plan(silent, "aurora");
+        Assert.Empty(config.Devices);
+        Assert.Empty(config.Routes);
+        Assert.Equal(4, config.Findings.Count(f => f.Code == "tunnel-no-endpoint"));
+    }
+
+    [Fact]
+    public void A_gateway_without_endpoint_is_the_one_that_initiates()
+    {
+        var facts = Three with { Clusters = Three.Clusters.Select(c => c.Name == "aurora" ? c with { Gateways = c.Gateways.Select(g => g with { Endpoints = [] }).ToValueList() } : c).ToValueList() };
+        Assert.All(Meshes.Plan(facts, "aurora").Devices.SelectMany(d => d.Peers), p => Assert.True(p.Initiates));
+        Assert.All(Meshes.Plan(facts, "borealis").Devices.SelectMany(d => d.Peers).Where(p => p.Cluster == "aurora"), p => Assert.False(p.Initiates));
+    }
+
+    [Fact]
+    public void A_contradicting_cluster_costs_only_itself()
+    {
+        var intruder = Three.Clusters[1] with { Id = "c-x", Name = "x", Revision = 99, Gateways = [] };
+        var config = Meshes.Plan(Three with { Clusters = [.. Three.Clusters, intruder] }, "aurora");
+        Assert.Equal(Meshes.Plan(Three, "aurora").Routes, config.Routes);
+        Assert.Contains(config.Findings, f => f is { Code: "prefix-overlap", Subject: "cluster/x" });
+    }
+
+    [Fact]
+    public void The_order_of_the_facts_does_not_matter() => Meshes.Any.Sample(facts =>
+    {
+        var reversed = facts with { Clusters = facts.Clusters.Reverse().Select(c => c with { Gateways = c.Gateways.Reverse().ToValueList(), Prefixes = c.Prefixes.Reverse().ToValueList() }).ToValueList() };
+        foreach (var (cluster, gateway) in Meshes.Gateways(facts))
+        {
+            Assert.Equal(MeshPlanner.Plan(facts, cluster.Id, gateway.Id), MeshPlanner.Plan(reversed, cluster.Id, gateway.Id));
+        }
+    });
+
+    [Fact]
+    public void Of_each_tunnel_exactly_one_side_initiates_and_it_dials_the_device_that_answers() => Meshes.Any.Sample(facts =>
+    {
+        foreach (var (near, gateway) in Meshes.Gateways(facts))
+        {
+            foreach (var device in MeshPlanner.Plan(facts, near.Id, gateway.Id).Devices)
+            {
+                foreach (var peer in device.Peers)
+                {
+                    var far = facts.Clusters.Single(c => c.Name == peer.Cluster);
+                    var answering = MeshPlanner.Plan(facts, far.Id, far.Gateways.Single(g => g.Name == peer.Gateway).Id)
+                        .Devices.Single(d => d.Peers.Any(p => p.PublicKey == gateway.PublicKey));
+                    Assert.Equal(answering.ListenPort, Assert.Single(peer.Endpoints).Port);
+                    Assert.NotEqual(peer.Initiates, answering.Peers.Single(p => p.PublicKey == gateway.PublicKey).Initiates);
+                }
+            }
+        }
+    });
+
+    [Fact]
+    public void No_two_peers_of_a_device_share_an_address_and_every_route_has_its_peer() => Meshes.Any.Sample(facts =>
+    {
+        foreach (var (cluster, gateway) in Meshes.Gateways(facts))
+        {
+            var config = MeshPlanner.Plan(facts, cluster.Id, gateway.Id);
+            foreach (var device in config.Devices)
+            {
+                var allowed = device.Peers.SelectMany(p => p.AllowedIps).Order().ToList();
+                Assert.All(allowed.Zip(allowed.Skip(1)), pair => Assert.False(pair.First.Overlaps(pair.Second)));
+            }
+
+            Assert.All(config.Routes, r => Assert.All(r.NextHops, h => Assert.Contains(r.Destination,
+                config.Devices.Single(d => d.Name == h.Device).Peers.Single(p => p.Cluster == h.Cluster && p.Gateway == h.Gateway).AllowedIps)));
+            Assert.All(config.Routes, r => Assert.DoesNotContain(cluster.Prefixes, p => p.Local.Overlaps(r.Destination)));
+        }
+    });
+
+    [Fact]
+    public void A_packet_between_any_two_pods_arrives_and_so_does_its_answer() => Meshes.Any.Sample(facts =>
+    {
+        foreach (var near in facts.Clusters)
+        {
+            foreach (var far in facts.Clusters.Where(c => c.Id != near.Id))
+            {
+                var nearFirewall = MeshPlanner.Plan(facts, near.Id, near.Gateways[^1].Id).Firewall;
+                var farFirewall = MeshPlanner.Plan(facts, far.Id, far.Gateways[0].Id).Firewall;
+                foreach (var (from, to) in near.Prefixes.SelectMany(f => far.Prefixes.Where(t => t.Local.Family == f.Local.Family).Select(t => (f, t))))
+                {
+                    var source = from.Local.LastAddress;
+                    var target = to.Local.LastAddress;
+                    var dialled = to.Local.Translate(target, to.SeenBy(near.Prefixes)!);
+                    var sent = (Source: Out(nearFirewall, source, dialled), Destination: dialled);
+                    var arrived = (sent.Source, Destination: In(farFirewall, sent.Destination));
+                    Assert.Equal(target, arrived.Destination);
+                    var answer = (Source: Out(farFirewall, target, arrived.Source), Destination: arrived.Source);
+                    Assert.Equal(source, In(nearFirewall, answer.Destination));
+                    Assert.Equal(dialled, answer.Source);
+                }
+            }
+        }
+    });
+
+    // What the nft tables do, in two lines each: the reference for the real ones.
+    static IPAddress Out(FirewallConfig firewall, IPAddress source, IPAddress destination) =>
+        firewall.Translations.FirstOrDefault(t => t.Local.Contains(source) && (t.Destinations.Count == 0 || t.Destinations.Any(d => d.Contains(destination)))) is { } translation
+            ? translation.Local.Translate(source, translation.Outside) : source;
+
+    static IPAddress In(FirewallConfig firewall, IPAddress destination) =>
+        firewall.Translations.FirstOrDefault(t => t.Outside.Contains(destination)) is { } translation
+            ? translation.Outside.Translate(destination, translation.Local) : destination;
+}
