@@ -91,10 +91,12 @@ public static class AddressPlanner
         }
 
         var own = new ClusterPrefixes(clusterId, name, kept.OrderBy(p => p.Local).ToValueList());
-        var after = others.Append(own).ToList();
-        var aliased = after.Select(c => WithAliases(settings, space, c, after, findings)).ToList();
-        var changed = aliased.Where((c, i) => c.ClusterId != clusterId && c != after[i]);
-        return new AddressAllocation([aliased[^1], .. changed], findings.ToValueList());
+        // Only pairs with the asking cluster can be new: all others were settled when they changed.
+        var locals = others.SelectMany(o => o.Prefixes).Select(p => p.Local).ToList();
+        var changed = new List<ClusterPrefixes> { WithAliases(settings, space, own, locals, findings) };
+        locals = own.Prefixes.Select(p => p.Local).ToList();
+        changed.AddRange(others.Select(o => WithAliases(settings, space, o, locals, findings)).Where((o, i) => o != others[i]));
+        return new AddressAllocation(changed.ToValueList(), findings.ToValueList());
     }
 
     /// <summary>A free CIDR to build a new cluster with: in none of the pools, overlapping nothing in use; null when there is none.</summary>
@@ -143,9 +145,9 @@ public static class AddressPlanner
         return usable;
     }
 
-    static ClusterPrefixes WithAliases(MeshSettings settings, AddressSpace space, ClusterPrefixes cluster, List<ClusterPrefixes> all, List<Finding> findings)
+    static ClusterPrefixes WithAliases(MeshSettings settings, AddressSpace space, ClusterPrefixes cluster, List<Cidr> locals, List<Finding> findings)
     {
-        if (!cluster.Prefixes.Any(p => NeedsAlias(p, cluster, all)))
+        if (!cluster.Prefixes.Any(p => NeedsAlias(p, locals)))
         {
             return cluster;
         }
@@ -154,7 +156,7 @@ public static class AddressPlanner
         foreach (var prefix in cluster.Prefixes)
         {
             var aliased = prefix;
-            if (NeedsAlias(prefix, cluster, all))
+            if (NeedsAlias(prefix, locals))
             {
                 if (space.FromPool(prefix.Local) is { } alias)
                 {
@@ -173,8 +175,7 @@ public static class AddressPlanner
         return cluster with { Prefixes = prefixes.ToValueList() };
     }
 
-    static bool NeedsAlias(MeshPrefix prefix, ClusterPrefixes cluster, List<ClusterPrefixes> all) =>
-        prefix.Alias is null && all.Any(other => other.ClusterId != cluster.ClusterId && other.Prefixes.Any(p => p.Local.Overlaps(prefix.Mesh)));
+    static bool NeedsAlias(MeshPrefix prefix, List<Cidr> locals) => prefix.Alias is null && locals.Exists(l => l.Overlaps(prefix.Mesh));
 
     static Finding Exhausted(MeshSettings settings, Cidr local, string name) => Error(
         "pool-exhausted",
