@@ -1,0 +1,243 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using MeshFabric.Net;
+
+namespace MeshFabric.Netlink.Route;
+
+/// <summary>Encodes and decodes rtnetlink messages (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h). Pure.</summary>
+static class RouteMessages
+{
+    public const ushort NewLink = 16, DelLink = 17, GetLink = 18, NewAddress = 20, DelAddress = 21, GetAddress = 22, NewRoute = 24, DelRoute = 25, GetRoute = 26;
+
+    const byte UnicastType = 1, LinkScope = 253, UniverseScope = 0;
+    const int IffUp = 1;
+
+    // struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change
+    public static void WriteLink(MessageWriter writer, int index, uint flags = 0, uint change = 0)
+    {
+        writer.U8(0);
+        writer.U8(0);
+        writer.U16(0);
+        writer.U32((uint)index);
+        writer.U32(flags);
+        writer.U32(change);
+    }
+
+    public static void WriteNewLink(MessageWriter writer, string name, string kind)
+    {
+        WriteLink(writer, 0);
+        writer.AttributeText(LinkAttribute.Name, name);
+        var info = writer.BeginNested(LinkAttribute.Info);
+        writer.Attribute(LinkAttribute.InfoKind, System.Text.Encoding.ASCII.GetBytes(kind));
+        writer.EndNested(info);
+    }
+
+    public static Link? ReadLink(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length < 16)
+        {
+            return null;
+        }
+
+        var index = BinaryPrimitives.ReadInt32LittleEndian(payload[4..]);
+        var flags = BinaryPrimitives.ReadUInt32LittleEndian(payload[8..]);
+        string name = "", kind = "";
+        var mtu = 0;
+        var attributes = new AttributeReader(payload[16..]);
+        while (attributes.MoveNext())
+        {
+            switch (attributes.Type)
+            {
+                case LinkAttribute.Name:
+                    name = attributes.Text();
+                    break;
+                case LinkAttribute.Mtu:
+                    mtu = (int)attributes.U32();
+                    break;
+                case LinkAttribute.Info:
+                    var info = attributes.Nested();
+                    while (info.MoveNext())
+                    {
+                        kind = info.Type == LinkAttribute.InfoKind ? info.Text() : kind;
+                    }
+
+                    break;
+            }
+        }
+
+        return new Link(index, name, kind, mtu, (flags & IffUp) != 0);
+    }
+
+    // struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index
+    public static void WriteAddress(MessageWriter writer, LinkAddress address)
+    {
+        writer.U8(Family(address.Address.AddressFamily));
+        writer.U8((byte)address.Length);
+        writer.U8(address.Address.AddressFamily == AddressFamily.InterNetworkV6 ? NoDad : (byte)0);
+        writer.U8(UniverseScope);
+        writer.U32((uint)address.LinkIndex);
+        writer.AttributeAddress(AddressAttribute.Local, address.Address);
+        writer.AttributeAddress(AddressAttribute.Address, address.Address);
+    }
+
+    // IFA_F_NODAD: duplicate address detection makes no sense on a tunnel and delays the address by a second.
+    const byte NoDad = 0x02;
+
+    public static LinkAddress? ReadAddress(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length < 8)
+        {
+            return null;
+        }
+
+        IPAddress? local = null, address = null;
+        var attributes = new AttributeReader(payload[8..]);
+        while (attributes.MoveNext())
+        {
+            local = attributes.Type == AddressAttribute.Local ? attributes.Address() : local;
+            address = attributes.Type == AddressAttribute.Address ? attributes.Address() : address;
+        }
+
+        return (local ?? address) is { } own ? new LinkAddress(BinaryPrimitives.ReadInt32LittleEndian(payload[4..]), own, payload[1]) : null;
+    }
+
+    // struct rtmsg: u8 family, dst_len, src_len, tos, table, protocol, scope, type, u32 flags
+    public static void WriteRoute(MessageWriter writer, DeviceRoute route)
+    {
+        writer.U8(Family(route.Destination.Family));
+        writer.U8((byte)route.Destination.Length);
+        writer.U8(0);
+        writer.U8(0);
+        writer.U8(route.Table < 256 ? (byte)route.Table : (byte)0);
+        writer.U8(route.Protocol);
+        writer.U8(route.Destination.IsIPv4 ? LinkScope : UniverseScope);
+        writer.U8(UnicastType);
+        writer.U32(0);
+        writer.AttributeAddress(RouteAttribute.Destination, route.Destination.Address);
+        writer.AttributeU32(RouteAttribute.Table, route.Table);
+        if (route.Source is not null)
+        {
+            writer.AttributeAddress(RouteAttribute.PreferredSource, route.Source);
+        }
+
+        if (route.Mtu > 0)
+        {
+            var metrics = writer.BeginNested(RouteAttribute.Metrics);
+            writer.AttributeU32(MetricMtu, (uint)route.Mtu);
+            writer.EndNested(metrics);
+        }
+
+        if (route.LinkIndexes.Count == 1)
+        {
+            writer.AttributeU32(RouteAttribute.OutputLink, (uint)route.LinkIndexes[0]);
+            return;
+        }
+
+        // struct rtnexthop: u16 length, u8 flags, u8 hops (weight - 1), s32 index
+        var multipath = writer.BeginNested(RouteAttribute.Multipath);
+        foreach (var index in route.LinkIndexes)
+        {
+            writer.U16(8);
+            writer.U8(0);
+            writer.U8(0);
+            writer.U32((uint)index);
+        }
+
+        writer.EndNested(multipath);
+    }
+
+    const int MetricMtu = 2;
+
+    public static DeviceRoute? ReadRoute(ReadOnlySpan<byte> payload)
+    {
+        if (payload.Length < 12 || payload[7] != UnicastType || payload[0] is not (2 or 10))
+        {
+            return null;
+        }
+
+        var family = payload[0] == 2 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
+        IPAddress? destination = family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
+        IPAddress? source = null;
+        var table = (uint)payload[4];
+        var mtu = 0;
+        var links = new List<int>();
+        var attributes = new AttributeReader(payload[12..]);
+        while (attributes.MoveNext())
+        {
+            switch (attributes.Type)
+            {
+                case RouteAttribute.Destination:
+                    destination = attributes.Address();
+                    break;
+                case RouteAttribute.PreferredSource:
+                    source = attributes.Address();
+                    break;
+                case RouteAttribute.OutputLink:
+                    links.Add((int)attributes.U32());
+                    break;
+                case RouteAttribute.Table:
+                    table = attributes.U32();
+                    break;
+                case RouteAttribute.Metrics:
+                    var metrics = attributes.Nested();
+                    while (metrics.MoveNext())
+                    {
+                        mtu = metrics.Type == MetricMtu ? (int)metrics.U32() : mtu;
+                    }
+
+                    break;
+                case RouteAttribute.Multipath:
+                    ReadNextHops(attributes.Value, links);
+                    break;
+            }
+        }
+
+        return destination is null ? null : new DeviceRoute(Cidr.Of(destination, payload[1]), source, links.Order().ToValueList(), mtu, payload[5], table);
+    }
+
+    static void ReadNextHops(ReadOnlySpan<byte> value, List<int> links)
+    {
+        while (value.Length >= 8)
+        {
+            var length = BinaryPrimitives.ReadUInt16LittleEndian(value);
+            if (length < 8 || length > value.Length)
+            {
+                return;
+            }
+
+            links.Add(BinaryPrimitives.ReadInt32LittleEndian(value[4..]));
+            value = value[Math.Min((length + 3) & ~3, value.Length)..];
+        }
+    }
+
+    public static void WriteLookup(MessageWriter writer, IPAddress to)
+    {
+        writer.U8(Family(to.AddressFamily));
+        writer.U8((byte)(to.AddressFamily == AddressFamily.InterNetwork ? 32 : 128));
+        for (var i = 0; i < 6; i++)
+        {
+            writer.U8(0);
+        }
+
+        writer.U32(0);
+        writer.AttributeAddress(RouteAttribute.Destination, to);
+    }
+
+    public static byte Family(AddressFamily family) => family == AddressFamily.InterNetwork ? (byte)2 : (byte)10;
+
+    static class LinkAttribute
+    {
+        public const int Name = 3, Mtu = 4, Info = 18, InfoKind = 1;
+    }
+
+    static class AddressAttribute
+    {
+        public const int Address = 1, Local = 2;
+    }
+
+    static class RouteAttribute
+    {
+        public const int Destination = 1, OutputLink = 4, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15;
+    }
+}

@@ -1,0 +1,188 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+
+namespace MeshFabric.WireGuard.Uapi;
+
+/// <summary>Devices of wireguard-go, one process each. The processes outlive this one on purpose: a restart of the agent loses no packet.</summary>
+/// <param name="program">Path of wireguard-go.</param>
+/// <param name="socketDirectory">Where it puts its control sockets; wireguard-go knows only /var/run/wireguard.</param>
+/// <param name="logDirectory">Its output goes to NAME.log there.</param>
+public sealed class UserspaceBackend(string program, string socketDirectory, string logDirectory, TimeProvider time) : IWireGuardBackend
+{
+    static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
+
+    readonly ConcurrentDictionary<string, DeviceConfig> _lastWanted = new();
+
+    public string Name => "userspace";
+
+    public async Task<IReadOnlyList<string>> ListAsync(CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(socketDirectory))
+        {
+            return [];
+        }
+
+        var alive = new List<string>();
+        foreach (var path in Directory.EnumerateFiles(socketDirectory, "*.sock").Order(StringComparer.Ordinal))
+        {
+            var device = Path.GetFileNameWithoutExtension(path);
+            if (await IsServedAsync(device, cancellationToken))
+            {
+                alive.Add(device);
+            }
+        }
+
+        return alive;
+    }
+
+    public async Task<bool> EnsureAsync(string device, CancellationToken cancellationToken)
+    {
+        if (await IsServedAsync(device, cancellationToken))
+        {
+            return false;
+        }
+
+        _lastWanted.TryRemove(device, out _);
+        // What a dead process left: wireguard-go refuses to start while the file exists.
+        File.Delete(SocketPath(device));
+        Directory.CreateDirectory(logDirectory);
+        await StartAsync(device, cancellationToken);
+        await WaitAsync(device, served: true, cancellationToken);
+        return true;
+    }
+
+    public async Task ConfigureAsync(string device, DeviceConfig wanted, CancellationToken cancellationToken)
+    {
+        var change = DeviceChange.Between(await ReadAsync(device, cancellationToken), wanted, _lastWanted.GetValueOrDefault(device));
+        if (!change.IsEmpty)
+        {
+            UapiCodec.ParseSet(await UapiSocket.ExchangeAsync(SocketPath(device), device, UapiCodec.FormatSet(change), cancellationToken));
+        }
+
+        _lastWanted[device] = wanted;
+    }
+
+    public async Task<DeviceState> ReadAsync(string device, CancellationToken cancellationToken) =>
+        UapiCodec.ParseGet(device, await UapiSocket.ExchangeAsync(SocketPath(device), device, UapiCodec.Get, cancellationToken));
+
+    public async Task DeleteAsync(string device, CancellationToken cancellationToken)
+    {
+        _lastWanted.TryRemove(device, out _);
+        if (!await IsServedAsync(device, cancellationToken))
+        {
+            File.Delete(SocketPath(device));
+            return;
+        }
+
+        // wireguard-go ends when its control socket goes away, and takes its interface along.
+        File.Delete(SocketPath(device));
+        var deadline = time.GetTimestamp();
+        while (Process(device) is { } process)
+        {
+            if (time.GetElapsedTime(deadline) > TimeSpan.FromSeconds(3))
+            {
+                process.Kill();
+            }
+
+            process.Dispose();
+            await Task.Delay(Step, time, cancellationToken);
+        }
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    string SocketPath(string device) => Path.Combine(socketDirectory, device + ".sock");
+
+    async Task<bool> IsServedAsync(string device, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(SocketPath(device)))
+        {
+            return false;
+        }
+
+        try
+        {
+            await ReadAsync(device, cancellationToken);
+            return true;
+        }
+        catch (WireGuardException e) when (e.Reason is WireGuardError.NotFound or WireGuardError.Protocol)
+        {
+            return false;
+        }
+    }
+
+    // A session of its own and no descriptor of ours: neither our end nor a closed pipe reaches it.
+    async Task StartAsync(string device, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo("/bin/sh")
+        {
+            ArgumentList = { "-c", "exec setsid -f \"$1\" -f \"$2\" </dev/null >>\"$3\" 2>&1", "sh", program, device, Path.Combine(logDirectory, device + ".log") },
+            UseShellExecute = false,
+        };
+        start.Environment["LOG_LEVEL"] = "error";
+        start.Environment["WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD"] = "1";
+        using var shell = System.Diagnostics.Process.Start(start)
+            ?? throw new WireGuardException(WireGuardError.Unavailable, $"{program} could not be started");
+        await shell.WaitForExitAsync(cancellationToken);
+        if (shell.ExitCode != 0)
+        {
+            throw new WireGuardException(WireGuardError.Unavailable, $"starting {program} for {device} failed with exit code {shell.ExitCode}");
+        }
+    }
+
+    async Task WaitAsync(string device, bool served, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (await IsServedAsync(device, cancellationToken) != served)
+        {
+            if (time.GetElapsedTime(started) > StartLimit)
+            {
+                throw new WireGuardException(WireGuardError.Unavailable, $"{program} did not serve {device} within {StartLimit.TotalSeconds} s: {LastLog(device)}");
+            }
+
+            await Task.Delay(Step, time, cancellationToken);
+        }
+    }
+
+    string LastLog(string device)
+    {
+        var path = Path.Combine(logDirectory, device + ".log");
+        return File.Exists(path) ? File.ReadLines(path).LastOrDefault() ?? "its log is empty" : "it wrote no log";
+    }
+
+    // The process whose command line ends in "-f DEVICE" and whose program is ours, in our mount and network namespaces.
+    Process? Process(string device)
+    {
+        var name = Path.GetFileName(program);
+        foreach (var process in System.Diagnostics.Process.GetProcessesByName(name))
+        {
+            var arguments = CommandLine(process.Id);
+            if (arguments.Length >= 3 && arguments[^1] == device && SameNamespace(process.Id))
+            {
+                return process;
+            }
+
+            process.Dispose();
+        }
+
+        return null;
+    }
+
+    static string[] CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cmdline")).TrimEnd('\0').Split('\0');
+        }
+        catch (IOException)
+        {
+            // It ended between the listing and here.
+            return [];
+        }
+    }
+
+    static bool SameNamespace(int pid) =>
+        new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net")).LinkTarget == new FileInfo("/proc/self/ns/net").LinkTarget;
+}
