@@ -1,0 +1,223 @@
+using System.Net;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
+
+namespace MeshFabric.Persistence;
+
+// The only mutable shapes. Each says how it becomes the record that planners and the API use.
+
+/// <summary>The one row of the mesh; locked first by whatever changes facts, so revisions have no gaps and allocation is serial.</summary>
+public sealed class MeshRow
+{
+    public const int OnlyId = 1;
+
+    public int Id { get; set; } = OnlyId;
+    public long Revision { get; set; }
+
+    /// <summary>Facts up to here were handed to the fan-out.</summary>
+    public long PublishedRevision { get; set; }
+
+    public Domain.MeshSettings Settings { get; set; } = Domain.MeshSettings.Default;
+}
+
+public sealed class ClusterRow
+{
+    public required string Id { get; set; }
+    public required string Name { get; set; }
+    public ClusterKind Kind { get; set; }
+    public string Provider { get; set; } = "";
+    public string Region { get; set; } = "";
+    public string Zone { get; set; } = "";
+    public Dictionary<string, string> Labels { get; set; } = [];
+    public List<IPNetwork> ServiceCidrs { get; set; } = [];
+    public string KubernetesVersion { get; set; } = "";
+    public ValueList<NodeInventory> Nodes { get; set; } = [];
+    public ValueList<Finding> Findings { get; set; } = [];
+    public long FactsRevision { get; set; }
+    public DateTimeOffset CreatedAt { get; set; }
+    public uint Version { get; set; }
+
+    public List<PrefixRow> Prefixes { get; } = [];
+    public List<GatewayRow> Gateways { get; } = [];
+
+    public ClusterFacts ToFacts() => new(
+        Id,
+        Name,
+        FactsRevision,
+        Kind,
+        new ClusterLocation(Provider, Region, Zone),
+        Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
+        ToPrefixes(),
+        Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList());
+
+    public ValueList<MeshPrefix> ToPrefixes()
+    {
+        var aliases = Prefixes.Where(p => p.Role == PrefixRole.Alias).ToDictionary(p => p.Local, p => p.Mesh.ToCidr());
+        return Prefixes.Where(p => p.Role == PrefixRole.Primary)
+            .Select(p => new MeshPrefix(p.Local.ToCidr(), p.Mesh.ToCidr(), aliases.GetValueOrDefault(p.Local)))
+            .OrderBy(p => p.Local)
+            .ToValueList();
+    }
+}
+
+/// <summary>A cluster that left, so that its removal can be published and its name told.</summary>
+public sealed class TombstoneRow
+{
+    public required string ClusterId { get; set; }
+    public required string Name { get; set; }
+    public long Revision { get; set; }
+    public DateTimeOffset RemovedAt { get; set; }
+}
+
+public enum PrefixRole
+{
+    Primary,
+    Alias,
+}
+
+/// <summary>A prefix in use; no two rows overlap in <see cref="Mesh"/>: the database itself refuses that.</summary>
+public sealed class PrefixRow
+{
+    public long Id { get; set; }
+    public required string ClusterId { get; set; }
+    public PrefixRole Role { get; set; }
+    public IPNetwork Local { get; set; }
+    public IPNetwork Mesh { get; set; }
+}
+
+public sealed class GatewayRow
+{
+    public required string Id { get; set; }
+    public required string ClusterId { get; set; }
+    public ClusterRow? Cluster { get; set; }
+    public required string Name { get; set; }
+    public int Ordinal { get; set; }
+    public required string PublicKey { get; set; }
+    public int ListenPort { get; set; }
+    public List<string> Endpoints { get; set; } = [];
+    public List<IPNetwork> TunnelAddresses { get; set; } = [];
+    public DateTimeOffset CreatedAt { get; set; }
+
+    // What its agent last said; not facts, so no revision changes with them.
+    public DateTimeOffset? LastSeen { get; set; }
+    public bool Reachable { get; set; }
+    public string AgentVersion { get; set; } = "";
+    public string Backend { get; set; } = "";
+    public long FactsRevision { get; set; }
+    public long AppliedRevision { get; set; }
+    public int TunnelsConnected { get; set; }
+    public int TunnelsWanted { get; set; }
+    public ValueList<Finding> Findings { get; set; } = [];
+
+    /// <summary>JSON of the agent's last complete reading of its host, or null.</summary>
+    public string? Actual { get; set; }
+
+    public DateTimeOffset? ReportedAt { get; set; }
+
+    public GatewayFacts ToFacts() => new(
+        Id,
+        Name,
+        Ordinal,
+        Net.PublicKey.Parse(PublicKey),
+        ListenPort,
+        Endpoints.Select(UdpEndpoint.Parse).ToValueList(),
+        TunnelAddresses.Select(a => a.ToCidr()).Order().ToValueList());
+}
+
+/// <summary>What one gateway last saw of one of its tunnels.</summary>
+public sealed class TunnelReportRow
+{
+    public required string GatewayId { get; set; }
+    public required string PeerCluster { get; set; }
+    public required string PeerGateway { get; set; }
+    public required TunnelReport Report { get; set; }
+    public TunnelState State { get; set; }
+    public DateTimeOffset ReportedAt { get; set; }
+}
+
+public sealed class JoinTokenRow
+{
+    public required string Id { get; set; }
+
+    /// <summary>SHA-256 of the secret.</summary>
+    public required byte[] Hash { get; set; }
+
+    public string Cluster { get; set; } = "";
+    public string Description { get; set; } = "";
+    public DateTimeOffset CreatedAt { get; set; }
+    public DateTimeOffset ExpiresAt { get; set; }
+    public DateTimeOffset? RevokedAt { get; set; }
+    public int MaxUses { get; set; }
+    public int Uses { get; set; }
+}
+
+public sealed class ApiTokenRow
+{
+    public required string Id { get; set; }
+    public required string Name { get; set; }
+
+    /// <summary>SHA-256 of the secret.</summary>
+    public required byte[] Hash { get; set; }
+
+    public required string Role { get; set; }
+    public string Description { get; set; } = "";
+    public DateTimeOffset CreatedAt { get; set; }
+    public DateTimeOffset? ExpiresAt { get; set; }
+    public DateTimeOffset? RevokedAt { get; set; }
+    public DateTimeOffset? LastUsedAt { get; set; }
+}
+
+public sealed class EventRow
+{
+    public long Sequence { get; set; }
+    public DateTimeOffset At { get; set; }
+    public required string Type { get; set; }
+    public required string Severity { get; set; }
+    public required string Subject { get; set; }
+    public required string Actor { get; set; }
+    public required string Message { get; set; }
+}
+
+/// <summary>Append-only: who changed what, when, from where.</summary>
+public sealed class AuditRow
+{
+    public long Sequence { get; set; }
+    public DateTimeOffset At { get; set; }
+    public required string Actor { get; set; }
+    public required string Action { get; set; }
+    public required string Target { get; set; }
+    public string? Before { get; set; }
+    public string? After { get; set; }
+    public string RequestId { get; set; } = "";
+    public string RemoteAddress { get; set; } = "";
+}
+
+public sealed class ProbeRow
+{
+    public required string Id { get; set; }
+    public required string FromCluster { get; set; }
+    public required string ToCluster { get; set; }
+    public DateTimeOffset CreatedAt { get; set; }
+    public DateTimeOffset Deadline { get; set; }
+    public List<ProbeAnswerRow> Answers { get; } = [];
+}
+
+public sealed class ProbeAnswerRow
+{
+    public required string ProbeId { get; set; }
+    public required string GatewayId { get; set; }
+    public required string Cluster { get; set; }
+    public required string Gateway { get; set; }
+
+    /// <summary>JSON of the results; null until the agent answered.</summary>
+    public string? Results { get; set; }
+}
+
+public static class NetworkExtensions
+{
+    public static Cidr ToCidr(this IPNetwork network) => Cidr.Of(network.BaseAddress, network.PrefixLength);
+
+    public static IPNetwork ToNetwork(this Cidr cidr) => new(cidr.Address, cidr.Length);
+}
