@@ -297,20 +297,22 @@ namespace MeshFabric.Schema.Changes
                 table: "tombstones",
                 column: "revision");
 
+            // Each statement ends with a semicolon: the idempotent script puts it into a block.
             // EF has no API for exclusion constraints. inet_ops must be named: it is not GiST's default class for cidr.
-            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_mesh_no_overlap EXCLUDE USING gist (mesh inet_ops WITH &&)");
-            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_one_per_local UNIQUE (cluster_id, local, role)");
-            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_equal_length CHECK (masklen(local) = masklen(mesh) AND family(local) = family(mesh))");
-            migrationBuilder.Sql("ALTER TABLE gateways ADD CONSTRAINT gateways_ordinal_range CHECK (ordinal BETWEEN 0 AND 7)");
+            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_mesh_no_overlap EXCLUDE USING gist (mesh inet_ops WITH &&);");
+            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_one_per_local UNIQUE (cluster_id, local, role);");
+            migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_equal_length CHECK (masklen(local) = masklen(mesh) AND family(local) = family(mesh));");
+            migrationBuilder.Sql("ALTER TABLE gateways ADD CONSTRAINT gateways_ordinal_range CHECK (ordinal BETWEEN 0 AND 7);");
             // Append-only, whoever asks.
-            migrationBuilder.Sql("CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'audit_records is append-only'; END $$");
-            migrationBuilder.Sql("CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_records FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()");
+            migrationBuilder.Sql("CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'audit_records is append-only'; END $$;");
+            migrationBuilder.Sql("CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_records FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();");
+            migrationBuilder.Sql("CREATE TRIGGER audit_not_truncated BEFORE TRUNCATE ON audit_records FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();");
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.Sql("DROP FUNCTION audit_is_append_only() CASCADE");
+            migrationBuilder.Sql("DROP FUNCTION audit_is_append_only() CASCADE;");
             migrationBuilder.DropTable(
                 name: "api_tokens");
 
