@@ -1,0 +1,161 @@
+using System.Net;
+using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.Ports;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.WireGuard;
+
+namespace MeshFabric.Agent.Reconciling;
+
+/// <summary>Makes the host what the config says, every time it is asked. Firewall before peers, peers before routes; what goes, goes in the reverse order.</summary>
+/// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf7, routes of our protocol, and our tables.</remarks>
+public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks links, IRouteTable routes, IFirewall firewall, PrivateKey key, TimeProvider time)
+{
+    // A first handshake that the far side was not ready for is repeated by WireGuard only after 5 s: adding the peer anew repeats it at once.
+    static readonly TimeSpan KickAfter = TimeSpan.FromSeconds(1);
+    const int MaxKicks = 20;
+
+    readonly Dictionary<(string Device, PublicKey Peer), EndpointChoice> _choices = [];
+    readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
+
+    /// <summary>States read in the last turn, by device.</summary>
+    public IReadOnlyDictionary<string, DeviceState> States { get; private set; } = new Dictionary<string, DeviceState>();
+
+    /// <summary>Devices that were made (anew) in the last turn.</summary>
+    public IReadOnlyCollection<string> Made { get; private set; } = [];
+
+    public int Mtu { get; private set; } = 1420;
+
+    /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
+    public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken)
+    {
+        var failures = new List<Exception>();
+        await TryAsync(failures, () => Task.FromResult(Mtu = links.TunnelMtu(config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.Endpoints.Take(1)).Select(e => e.Address))));
+        await TryAsync(failures, () => ApplyFirewallAsync(config, cancellationToken));
+        var states = new Dictionary<string, DeviceState>();
+        var made = new List<string>();
+        foreach (var device in config.Devices)
+        {
+            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, made, cancellationToken));
+        }
+
+        States = states;
+        Made = made;
+        await TryAsync(failures, () => routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), cancellationToken));
+        await TryAsync(failures, () => SweepAsync(config, cancellationToken));
+        if (failures.Count > 0)
+        {
+            throw failures.Count == 1 ? failures[0] : new AggregateException(failures);
+        }
+    }
+
+    /// <summary>Read back from the host, for reports.</summary>
+    public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)
+    {
+        var installed = await routes.ReadAsync(cancellationToken);
+        return new GatewayActual(
+            States.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new ActualDevice(s.Key, s.Value.ListenPort, Mtu,
+                s.Value.Peers.Select(p => new ActualPeer(p.PublicKey, p.Endpoint is null ? null : new UdpEndpoint(p.Endpoint.Address, p.Endpoint.Port), p.AllowedIps)).ToValueList())).ToValueList(),
+            installed.Select(r => new ActualRoute(r.Destination, r.Devices)).ToValueList(),
+            await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken));
+    }
+
+    /// <summary>Takes everything of ours off the host.</summary>
+    public async Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        await routes.ApplyAsync([], cancellationToken);
+        foreach (var device in (await backend.ListAsync(cancellationToken)).Where(IsOurs))
+        {
+            await backend.DeleteAsync(device, cancellationToken);
+        }
+
+        await firewall.RemoveAsync(cancellationToken);
+    }
+
+    async Task ApplyFirewallAsync(GatewayConfig config, CancellationToken cancellationToken)
+    {
+        if (!await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        {
+            await firewall.ApplyAsync(config.Firewall, Mtu, cancellationToken);
+        }
+    }
+
+    async Task<DeviceState> ApplyDeviceAsync(TunnelDevice device, List<string> made, CancellationToken cancellationToken)
+    {
+        if (await backend.EnsureAsync(device.Name, cancellationToken))
+        {
+            made.Add(device.Name);
+        }
+
+        var now = time.GetUtcNow();
+        var before = (await backend.ReadAsync(device.Name, cancellationToken)).Peers.ToDictionary(p => p.PublicKey);
+        var peers = device.Peers.Select(p => Peer(device.Name, p, before.GetValueOrDefault(p.PublicKey), now)).ToValueList();
+        var wanted = new DeviceConfig(key, device.ListenPort, 0, peers);
+        if (Kicked(device, before, now) is { Count: > 0 } kicked)
+        {
+            await backend.ConfigureAsync(device.Name, wanted with { Peers = peers.Where(p => !kicked.Contains(p.PublicKey)).ToValueList() }, cancellationToken);
+        }
+
+        await backend.ConfigureAsync(device.Name, wanted, cancellationToken);
+        await links.ApplyAsync(device.Name, Mtu, device.Addresses, cancellationToken);
+        return await backend.ReadAsync(device.Name, cancellationToken);
+    }
+
+    PeerConfig Peer(string device, TunnelPeer peer, PeerState? state, DateTimeOffset now)
+    {
+        if (!_choices.TryGetValue((device, peer.PublicKey), out var choice))
+        {
+            _choices[(device, peer.PublicKey)] = choice = new EndpointChoice();
+        }
+
+        var endpoint = choice.Choose(peer, state, now);
+        var dials = peer.Initiates || endpoint is not null || state is { PersistentKeepaliveSeconds: > 0 };
+        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? Math.Max(peer.KeepaliveSeconds, 25) : 0, peer.AllowedIps);
+    }
+
+    static IPEndPoint? KnownEndpoint(PeerState? state) => state?.Endpoint;
+
+    HashSet<PublicKey> Kicked(TunnelDevice device, Dictionary<PublicKey, PeerState> before, DateTimeOffset now)
+    {
+        var kicked = new HashSet<PublicKey>();
+        foreach (var peer in device.Peers.Where(p => p.Initiates && before.TryGetValue(p.PublicKey, out var s) && s.LastHandshake is null))
+        {
+            var id = (device.Name, peer.PublicKey);
+            if (!_kicks.TryGetValue(id, out var last))
+            {
+                _kicks[id] = (now, 0);
+            }
+            else if (last.Count < MaxKicks && now - last.At >= KickAfter)
+            {
+                _kicks[id] = (now, last.Count + 1);
+                kicked.Add(peer.PublicKey);
+            }
+        }
+
+        return kicked;
+    }
+
+    async Task SweepAsync(GatewayConfig config, CancellationToken cancellationToken)
+    {
+        var wanted = config.Devices.Select(d => d.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var device in (await backend.ListAsync(cancellationToken)).Where(d => IsOurs(d) && !wanted.Contains(d)))
+        {
+            await backend.DeleteAsync(device, cancellationToken);
+        }
+    }
+
+    static bool IsOurs(string device) => device.Length == 3 && device.StartsWith(MeshPlanner.DevicePrefix, StringComparison.Ordinal) && device[2] is >= '0' and <= '7';
+
+    static async Task TryAsync(List<Exception> failures, Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            failures.Add(e);
+        }
+    }
+}

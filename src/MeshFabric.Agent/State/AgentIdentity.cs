@@ -1,0 +1,13 @@
+using MeshFabric.Contracts.Http;
+
+namespace MeshFabric.Agent.State;
+
+/// <summary>Who this agent is since its enrolment; no secrets, those stand in files of their own.</summary>
+public sealed record AgentIdentity(int Format, string Server, string ClusterId, string Cluster, string GatewayId, string Gateway, int ListenPort, BrokerAddress Broker)
+{
+    /// <summary>Version of identity.json.</summary>
+    public const int CurrentFormat = 1;
+}
+
+/// <summary>The state directory cannot be used; the message names the file and what to do.</summary>
+public sealed class AgentStateException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,0 +1,118 @@
+using System.Text.Json;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Domain;
+using MeshFabric.Net;
+
+namespace MeshFabric.Agent.State;
+
+/// <summary>All that an agent keeps on disk. Every file is written whole: to a new file, flushed, renamed over the old one.</summary>
+public sealed class AgentStateDirectory(string directory)
+{
+    public string Directory { get; } = directory;
+    public string IdentityFile => Path.Combine(Directory, "identity.json");
+    public string DeviceKeyFile => Path.Combine(Directory, "device.key");
+    public string AgentKeyFile => Path.Combine(Directory, "agent.key");
+    public string AgentCertificateFile => Path.Combine(Directory, "agent.crt");
+    public string BrokerAuthorityFile => Path.Combine(Directory, "broker-ca.crt");
+    public string FactsFile => Path.Combine(Directory, "facts.json");
+    public string LogDirectory => Path.Combine(Directory, "log");
+
+    public bool IsEnrolled => File.Exists(IdentityFile);
+
+    public void Create()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            System.IO.Directory.CreateDirectory(Directory);
+            return;
+        }
+
+        System.IO.Directory.CreateDirectory(Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <exception cref="AgentStateException">It is missing or unreadable.</exception>
+    public AgentIdentity ReadIdentity()
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<AgentIdentity>(File.ReadAllText(IdentityFile), MeshJson.Lenient) is { Format: AgentIdentity.CurrentFormat } identity
+                ? identity
+                : throw new AgentStateException($"{IdentityFile} was written by another version: upgrade the agent, or delete {Directory} and enrol this gateway again");
+        }
+        catch (Exception e) when (e is JsonException or IOException)
+        {
+            throw new AgentStateException($"{IdentityFile} cannot be read ({e.Message}): restore it from a backup, or delete {Directory} and enrol this gateway again (mfctl gateway remove, then meshfabric-agent join)", e);
+        }
+    }
+
+    public void WriteIdentity(AgentIdentity identity) => Write(IdentityFile, JsonSerializer.Serialize(identity, MeshJson.Options));
+
+    /// <summary>The device's key; made at the first call, never replaced.</summary>
+    /// <exception cref="AgentStateException">The file is damaged.</exception>
+    public PrivateKey DeviceKey()
+    {
+        if (!File.Exists(DeviceKeyFile))
+        {
+            var made = PrivateKey.Generate();
+            Write(DeviceKeyFile, Convert.ToBase64String(made.Bytes) + "\n");
+            return made;
+        }
+
+        var bytes = new byte[PublicKey.Size];
+        return Convert.TryFromBase64String(File.ReadAllText(DeviceKeyFile).Trim(), bytes, out var written) && written == PublicKey.Size
+            ? new PrivateKey(bytes)
+            : throw new AgentStateException($"{DeviceKeyFile} is damaged: restore it from a backup, or delete {Directory} and enrol this gateway again");
+    }
+
+    /// <summary>The last accepted facts; null when there are none. A damaged file is set aside: facts can be fetched anew.</summary>
+    /// <param name="setAside">Where a damaged file went, or null.</param>
+    public MeshFacts? ReadFacts(out string? setAside)
+    {
+        setAside = null;
+        if (!File.Exists(FactsFile))
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<MeshFacts>(File.ReadAllText(FactsFile), MeshJson.Lenient);
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            setAside = FactsFile + ".corrupt";
+            File.Move(FactsFile, setAside, overwrite: true);
+            return null;
+        }
+    }
+
+    public void WriteFacts(MeshFacts facts) => Write(FactsFile, JsonSerializer.Serialize(facts, MeshJson.Options));
+
+    /// <summary>Mode 0600.</summary>
+    public void Write(string file, string text)
+    {
+        Create();
+        var temporary = file + ".new";
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using (var stream = new FileStream(temporary, options))
+        {
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(temporary, file, overwrite: true);
+    }
+
+    public void Delete()
+    {
+        if (System.IO.Directory.Exists(Directory))
+        {
+            System.IO.Directory.Delete(Directory, recursive: true);
+        }
+    }
+}
