@@ -9,6 +9,24 @@ public static class MeshDatabase
     /// <summary>The assembly that holds the schema changes.</summary>
     public const string SchemaAssembly = "meshfabric-schema";
 
+    /// <summary>The newest schema change that this build of the model needs.</summary>
+    public const string SchemaVersion = "20261123005312_Initial";
+
+    /// <summary>Null when the schema is what this build needs (or newer); else what to do.</summary>
+    public static async Task<string?> SchemaProblemAsync(MeshDbContext db, CancellationToken cancellationToken)
+    {
+        const string Mend = "Run 'meshfabric-schema apply' first; the service never changes the schema by itself.";
+        try
+        {
+            var applied = await db.Database.SqlQuery<string>($"SELECT \"MigrationId\" AS \"Value\" FROM schema_changes").ToListAsync(cancellationToken);
+            return applied.Contains(SchemaVersion) ? null : $"The database schema is too old: {SchemaVersion} is missing. {Mend}";
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return $"The database has no schema yet. {Mend}";
+        }
+    }
+
     public static void Configure(DbContextOptionsBuilder options, string connectionString) =>
         options.UseNpgsql(connectionString, npgsql => npgsql
             .MigrationsAssembly(SchemaAssembly)

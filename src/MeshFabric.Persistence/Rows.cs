@@ -100,6 +100,9 @@ public sealed class GatewayRow
     public List<IPNetwork> TunnelAddresses { get; set; } = [];
     public DateTimeOffset CreatedAt { get; set; }
 
+    /// <summary>The join token that admitted it: the same agent may ask again when an answer was lost.</summary>
+    public string JoinTokenId { get; set; } = "";
+
     // What its agent last said; not facts, so no revision changes with them.
     public DateTimeOffset? LastSeen { get; set; }
     public bool Reachable { get; set; }

@@ -295,6 +295,11 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("jsonb")
                         .HasColumnName("findings");
 
+                    b.Property<string>("JoinTokenId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("join_token_id");
+
                     b.Property<DateTimeOffset?>("LastSeen")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("last_seen");

@@ -170,6 +170,7 @@ namespace MeshFabric.Schema.Changes
                     endpoints = table.Column<List<string>>(type: "text[]", nullable: false),
                     tunnel_addresses = table.Column<List<IPNetwork>>(type: "cidr[]", nullable: false),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    join_token_id = table.Column<string>(type: "text", nullable: false),
                     last_seen = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     reachable = table.Column<bool>(type: "boolean", nullable: false),
                     agent_version = table.Column<string>(type: "text", nullable: false),

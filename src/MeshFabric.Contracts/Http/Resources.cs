@@ -122,7 +122,7 @@ public sealed record TunnelSide(
     DateTimeOffset ReportedAt);
 
 /// <summary>A prefix in use in the mesh.</summary>
-/// <param name="Purpose">cluster or tunnel.</param>
+/// <param name="Purpose">cluster, alias (what clusters see that use the same local prefix themselves) or tunnel.</param>
 public sealed record PrefixResource(string Cluster, string Purpose, Cidr Local, Cidr Mesh, bool Remapped);
 
 /// <summary>A pool that prefixes are taken from.</summary>
@@ -184,6 +184,21 @@ public sealed record CreateApiToken(string? Name, string? Role, int? ExpiresInSe
 /// <param name="Severity">info, warning or error.</param>
 /// <param name="Actor">Who caused it: token name, <c>agent/CLUSTER/GATEWAY</c> or <c>system</c>.</param>
 public sealed record EventResource(long Sequence, DateTimeOffset At, string Type, string Severity, string Subject, string Actor, string Message);
+
+/// <summary>Who changed what; append-only.</summary>
+/// <param name="Action">NOUN.VERB, such as cluster.create.</param>
+/// <param name="Before">The object before the change; null when it was created.</param>
+/// <param name="After">The object after the change; null when it was removed.</param>
+public sealed record AuditRecordResource(
+    long Sequence,
+    DateTimeOffset At,
+    string Actor,
+    string Action,
+    string Target,
+    System.Text.Json.JsonElement? Before,
+    System.Text.Json.JsonElement? After,
+    string RequestId,
+    string RemoteAddress);
 
 /// <summary>The mesh in one object.</summary>
 /// <param name="State">ready (every wanted tunnel connected), progressing, degraded or empty.</param>

@@ -1,0 +1,172 @@
+using System.Text.RegularExpressions;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Domain;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Control.Api;
+
+/// <summary>Reads what people and agents send into values, or says by field what is wrong. The only place that parses.</summary>
+public static partial class Fields
+{
+    const int MaxCidrs = 64;
+    const int MaxNodes = 5000;
+    const int MaxLabels = 64;
+
+    /// <summary>A name as one step of a JSON pointer (RFC 6901).</summary>
+    public static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+
+    public static string Name(string? text, string pointer, FieldErrors errors)
+    {
+        if (text is null || !Rfc1123Label().IsMatch(text))
+        {
+            errors.Add(pointer, "a name of 1 to 63 lower-case letters, digits and hyphens is needed, beginning and ending with a letter or digit (RFC 1123)");
+        }
+
+        return text ?? "";
+    }
+
+    public static string Text(string? text, string pointer, FieldErrors errors, int limit = 253)
+    {
+        if (text is { Length: var length } && (length > limit || text.Any(char.IsControl)))
+        {
+            errors.Add(pointer, $"at most {limit} characters without control characters");
+        }
+
+        return text ?? "";
+    }
+
+    public static int Number(int? value, int low, int high, int fallback, string pointer, FieldErrors errors)
+    {
+        if (value is { } number && (number < low || number > high))
+        {
+            errors.Add(pointer, $"a number from {low} to {high} is needed, not {number}");
+        }
+
+        return value ?? fallback;
+    }
+
+    public static IReadOnlyList<Cidr> Cidrs(IReadOnlyList<string>? texts, string pointer, FieldErrors errors, MeshSettings? settings = null)
+    {
+        var cidrs = new List<Cidr>();
+        if (texts is { Count: > MaxCidrs })
+        {
+            errors.Add(pointer, $"at most {MaxCidrs} CIDRs, not {texts.Count}");
+            return cidrs;
+        }
+
+        for (var i = 0; i < (texts?.Count ?? 0); i++)
+        {
+            var at = $"{pointer}/{i}";
+            if (!Cidr.TryParse(texts![i], out var cidr, out var error))
+            {
+                errors.Add(at, error);
+            }
+            else if (settings is not null && AddressPlanner.Check(settings, cidr) is { } finding)
+            {
+                errors.Add(at, $"{finding.Message} {finding.Hint}");
+            }
+            else if (cidrs.Find(c => c.Overlaps(cidr)) is { } other)
+            {
+                errors.Add(at, cidr == other ? $"{cidr} stands here twice" : $"{cidr} overlaps {other} in the same list");
+            }
+            else
+            {
+                cidrs.Add(cidr);
+            }
+        }
+
+        return cidrs;
+    }
+
+    public static ClusterKind Kind(string? text, string pointer, FieldErrors errors)
+    {
+        switch (text)
+        {
+            case null or "" or "site":
+                return ClusterKind.Site;
+            case "kubernetes":
+                return ClusterKind.Kubernetes;
+            case "machine":
+                return ClusterKind.Machine;
+            default:
+                errors.Add(pointer, $"'{text}' is not kubernetes, site or machine");
+                return ClusterKind.Site;
+        }
+    }
+
+    public static IReadOnlyDictionary<string, string> Labels(IReadOnlyDictionary<string, string>? labels, string pointer, FieldErrors errors)
+    {
+        if (labels is { Count: > MaxLabels })
+        {
+            errors.Add(pointer, $"at most {MaxLabels} labels");
+        }
+
+        foreach (var (key, value) in labels ?? new Dictionary<string, string>())
+        {
+            if (!LabelKey().IsMatch(key) || value is null || !LabelValue().IsMatch(value))
+            {
+                errors.Add($"{pointer}/{Escape(key)}", "not a Kubernetes label (key: [prefix/]name, value: up to 63 letters, digits, '-', '_', '.')");
+            }
+        }
+
+        return labels ?? new Dictionary<string, string>();
+    }
+
+    public static IReadOnlyList<UdpEndpoint> Endpoints(IReadOnlyList<string>? texts, string pointer, FieldErrors errors)
+    {
+        var endpoints = new List<UdpEndpoint>();
+        for (var i = 0; i < (texts?.Count ?? 0) && i < 16; i++)
+        {
+            if (UdpEndpoint.TryParse(texts![i], out var endpoint) && endpoint.Port <= 65535 - GatewayFacts.MaxPerCluster)
+            {
+                endpoints.Add(endpoint);
+            }
+            else
+            {
+                errors.Add($"{pointer}/{i}", $"'{texts[i]}' is not an address and port such as 192.0.2.1:51820 or [2001:db8::1]:51820, with {GatewayFacts.MaxPerCluster} ports free above it");
+            }
+        }
+
+        if (texts is { Count: > 16 })
+        {
+            errors.Add(pointer, "at most 16 endpoints");
+        }
+
+        return endpoints;
+    }
+
+    public static ClusterInventory Inventory(InventoryDocument document, string pointer, MeshSettings settings, FieldErrors errors)
+    {
+        if (document.Nodes is { Count: > MaxNodes })
+        {
+            errors.Add($"{pointer}/nodes", $"at most {MaxNodes} nodes");
+        }
+
+        var nodes = (document.Nodes ?? []).Take(MaxNodes).Select((n, i) => new NodeInventory(
+            Text(n.Name, $"{pointer}/nodes/{i}/name", errors),
+            n.Ready ?? true,
+            (n.Addresses ?? []).ToValueList(),
+            Cidrs(n.PodCidrs, $"{pointer}/nodes/{i}/podCidrs", errors).ToValueList(),
+            Text(n.Zone, $"{pointer}/nodes/{i}/zone", errors),
+            Text(n.KubeletVersion, $"{pointer}/nodes/{i}/kubeletVersion", errors))).ToValueList();
+        return new ClusterInventory(
+            Kind(document.Kind, $"{pointer}/kind", errors),
+            new ClusterLocation(Text(document.Provider, $"{pointer}/provider", errors), Text(document.Region, $"{pointer}/region", errors), Text(document.Zone, $"{pointer}/zone", errors)),
+            Labels(document.Labels, $"{pointer}/labels", errors).Select(l => new Label(l.Key, l.Value)).ToValueList(),
+            Cidrs(document.PodCidrs, $"{pointer}/podCidrs", errors, settings).ToValueList(),
+            Cidrs(document.ServiceCidrs, $"{pointer}/serviceCidrs", errors).ToValueList(),
+            Text(document.KubernetesVersion, $"{pointer}/kubernetesVersion", errors),
+            nodes);
+    }
+
+    [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    private static partial Regex Rfc1123Label();
+
+    [GeneratedRegex("^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+    private static partial Regex LabelKey();
+
+    [GeneratedRegex("^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")]
+    private static partial Regex LabelValue();
+}

@@ -1,0 +1,159 @@
+using System.Text.Json;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Control.Api;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace MeshFabric.Control.Meshing;
+
+/// <summary>What happens to clusters and gateways, each inside a <see cref="FactsChange"/>.</summary>
+public static class ClusterChanges
+{
+    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, Caller caller, CancellationToken cancellationToken, string cidrsField = "/spec/podCidrs")
+    {
+        if (await change.Db.Clusters.AnyAsync(c => c.Name == name, cancellationToken))
+        {
+            throw Refusal.Conflict("cluster-exists", $"A cluster named '{name}' exists already. Choose another name, or remove it first: mfctl cluster remove {name}");
+        }
+
+        var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now };
+        change.Db.Clusters.Add(row);
+        change.Touch(row);
+        var findings = await DescribeAsync(change, row, inventory, caller.Actor, cancellationToken);
+        if (findings.Any(f => f.Severity == FindingSeverity.Error))
+        {
+            throw Refusal.Of(findings, cidrsField);
+        }
+
+        change.Event("cluster-created", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was created.");
+        change.Audit(caller, "cluster.create", $"cluster/{name}", null, Json(row.ToFacts()));
+        return row;
+    }
+
+    /// <summary>Takes over an inventory; touches the facts only when something that others need to know changed.</summary>
+    public static async Task<ValueList<Finding>> DescribeAsync(FactsChange change, ClusterRow row, ClusterInventory inventory, string actor, CancellationToken cancellationToken)
+    {
+        var before = row.ToFacts();
+        row.Kind = inventory.Kind;
+        row.Provider = inventory.Location.Provider;
+        row.Region = inventory.Location.Region;
+        row.Zone = inventory.Location.Zone;
+        if (inventory.Labels.Count > 0)
+        {
+            row.Labels = inventory.Labels.ToDictionary(l => l.Key, l => l.Value);
+        }
+
+        row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
+        row.KubernetesVersion = inventory.KubernetesVersion;
+        row.Nodes = inventory.Nodes;
+        row.Findings = await change.PlanPrefixesAsync(row, inventory.PodCidrs, actor, cancellationToken);
+        if (row.ToFacts() with { Revision = before.Revision } != before)
+        {
+            change.Touch(row);
+        }
+
+        return row.Findings;
+    }
+
+    public static async Task<EnrolledGateway> EnrolAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, Caller caller, CancellationToken cancellationToken)
+    {
+        string? replaced = null;
+        if (cluster.Gateways.Find(g => g.Name == request.Name) is { } same)
+        {
+            if (change.Now - (same.LastSeen ?? same.CreatedAt) < Liveness.Limit)
+            {
+                throw Refusal.Conflict("gateway-exists", $"Cluster {cluster.Name} has a gateway named '{request.Name}' already, and its agent is alive. Choose another name, or remove it first: mfctl gateway remove {cluster.Name}/{same.Name}");
+            }
+
+            // A machine that was set up anew: its predecessor's identity ends here.
+            replaced = same.Id;
+            change.Event("gateway-replaced", "warning", $"gateway/{cluster.Name}/{same.Name}", caller.Actor, $"Gateway {same.Name} of {cluster.Name} was enrolled again; the old one, not heard of since {same.LastSeen ?? same.CreatedAt:u}, is cut off.");
+            await change.RemoveAsync(cluster, same, cancellationToken);
+            await change.Db.SaveChangesAsync(cancellationToken);
+        }
+
+        var key = request.PublicKey.ToString();
+        if (await change.Db.Gateways.AnyAsync(g => g.PublicKey == key, cancellationToken))
+        {
+            throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
+        }
+
+        var row = await AddAsync(change, cluster, request, cancellationToken);
+        change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled as number {row.Ordinal}.");
+        change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));
+        return new EnrolledGateway(row, replaced);
+    }
+
+    static async Task<GatewayRow> AddAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, CancellationToken cancellationToken)
+    {
+        var ordinal = Enumerable.Range(0, GatewayFacts.MaxPerCluster).Except(cluster.Gateways.Select(g => g.Ordinal)).DefaultIfEmpty(-1).First();
+        if (ordinal < 0)
+        {
+            throw Refusal.Conflict("too-many-gateways", $"Cluster {cluster.Name} has {GatewayFacts.MaxPerCluster} gateways already, which is the most there can be.");
+        }
+
+        var taken = await change.Db.Gateways.Select(g => g.TunnelAddresses).ToListAsync(cancellationToken);
+        var row = new GatewayRow
+        {
+            Id = request.Id,
+            ClusterId = cluster.Id,
+            Name = request.Name,
+            Ordinal = ordinal,
+            PublicKey = request.PublicKey.ToString(),
+            ListenPort = request.ListenPort,
+            Endpoints = request.Endpoints.Select(e => e.ToString()).ToList(),
+            TunnelAddresses = AddressPlanner.TunnelAddresses(change.Settings, taken.SelectMany(t => t).Select(t => t.ToCidr())).Select(c => c.ToNetwork()).ToList(),
+            CreatedAt = change.Now,
+            AgentVersion = request.AgentVersion,
+            JoinTokenId = request.JoinTokenId,
+        };
+        change.Db.Gateways.Add(row);
+        if (!cluster.Gateways.Contains(row))
+        {
+            cluster.Gateways.Add(row);
+        }
+
+        change.Touch(cluster);
+        return row;
+    }
+
+    public static async Task<IReadOnlyList<string>> RemoveAsync(FactsChange change, string name, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var gateways = row.Gateways.Select(g => g.Id).ToList();
+        change.Audit(caller, "cluster.remove", $"cluster/{name}", Json(row.ToFacts()), null);
+        change.Event("cluster-removed", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was removed; its {gateways.Count} gateways are cut off.");
+        await change.RemoveAsync(row, cancellationToken);
+        return gateways;
+    }
+
+    public static async Task<string> RemoveGatewayAsync(FactsChange change, string cluster, string name, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == cluster, cancellationToken) ?? throw Refusal.NotFound("cluster", cluster);
+        var gateway = row.Gateways.Find(g => g.Name == name) ?? throw Refusal.NotFound("gateway", $"{cluster}/{name}");
+        change.Audit(caller, "gateway.remove", $"gateway/{cluster}/{name}", Json(gateway.ToFacts()), null);
+        change.Event("gateway-removed", "info", $"gateway/{cluster}/{name}", caller.Actor, $"Gateway {name} of {cluster} was removed and is cut off.");
+        await change.RemoveAsync(row, gateway, cancellationToken);
+        return gateway.Id;
+    }
+
+    static string Json<T>(T value) => JsonSerializer.Serialize(value, MeshJson.Options);
+}
+
+/// <summary>A checked enrolment.</summary>
+/// <param name="Id">Of the gateway to be: its broker identity is made before its row.</param>
+public sealed record GatewayRequest(string Id, string Name, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string AgentVersion, string JoinTokenId);
+
+/// <param name="ReplacedId">Id of the gateway of the same name that this one took the place of, or null.</param>
+public sealed record EnrolledGateway(GatewayRow Row, string? ReplacedId);
+
+/// <summary>Opaque, unguessable identifiers: a broker tells whoever knows a queue's name that it exists.</summary>
+public static class Ids
+{
+    const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
+
+    public static string New(string prefix) => $"{prefix}-{System.Security.Cryptography.RandomNumberGenerator.GetString(Alphabet, 16)}";
+}

@@ -1,0 +1,187 @@
+using System.Data;
+using MeshFabric.Control.Api;
+using MeshFabric.Domain;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace MeshFabric.Control.Meshing;
+
+/// <summary>Reads and changes facts. Every change happens under the locked mesh row: revisions have no gaps, prefixes are given out one after the other.</summary>
+public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimeProvider time)
+{
+    /// <summary>Facts of one moment: the revision and the clusters belong together.</summary>
+    public async Task<MeshFacts> LoadAsync(CancellationToken cancellationToken)
+    {
+        await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
+        return await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
+        {
+            await using var db = await contexts.CreateDbContextAsync(token);
+            await using var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.RepeatableRead, token);
+            return await LoadAsync(db, token);
+        }, cancellationToken);
+    }
+
+    public static async Task<MeshFacts> LoadAsync(MeshDbContext db, CancellationToken cancellationToken)
+    {
+        var mesh = await db.Mesh.AsNoTracking().SingleAsync(cancellationToken);
+        var clusters = await Clusters(db).AsNoTracking().ToListAsync(cancellationToken);
+        return new MeshFacts(mesh.Revision, mesh.Settings, clusters.Select(c => c.ToFacts()).OrderBy(c => c.Name, StringComparer.Ordinal).ToValueList());
+    }
+
+    /// <summary>
+    /// Runs <paramref name="change"/> in one transaction with the mesh row locked, and commits it with a new revision and a wake-up for the publishers.
+    /// A <see cref="Refusal"/> rolls everything back. Retried as a whole when the database restarts, so it must not have effects elsewhere.
+    /// </summary>
+    public async Task<T> ChangeAsync<T>(Func<FactsChange, Task<T>> change, CancellationToken cancellationToken)
+    {
+        await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
+        return await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
+        {
+            await using var db = await contexts.CreateDbContextAsync(token);
+            await using var transaction = await db.Database.BeginTransactionAsync(token);
+            var mesh = await db.Mesh.FromSql($"SELECT * FROM mesh WHERE id = 1 FOR UPDATE").SingleAsync(token);
+            var open = new FactsChange(db, mesh, time.GetUtcNow());
+            var result = await change(open);
+            if (open.ChangesFacts)
+            {
+                mesh.Revision = open.Revision;
+            }
+
+            await db.SaveChangesAsync(token);
+            await db.Database.ExecuteSqlAsync($"SELECT pg_notify({MeshDbContext.FactsChannel}, '')", token);
+            await transaction.CommitAsync(token);
+            return result;
+        }, cancellationToken);
+    }
+
+    /// <summary>Reads without a lock, on a context of its own, retried when the database restarts.</summary>
+    public async Task<T> ReadAsync<T>(Func<MeshDbContext, Task<T>> read, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Database.CreateExecutionStrategy().ExecuteAsync(_ => read(db), cancellationToken);
+    }
+
+    public static Task<MeshSettings> SettingsAsync(MeshDbContext db, CancellationToken cancellationToken) =>
+        db.Mesh.AsNoTracking().Select(m => m.Settings).SingleAsync(cancellationToken);
+
+    public static IQueryable<ClusterRow> Clusters(MeshDbContext db) => db.Clusters.Include(c => c.Prefixes).Include(c => c.Gateways).AsSplitQuery();
+}
+
+/// <summary>One change of facts while its transaction is open.</summary>
+public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset now)
+{
+    public MeshDbContext Db => db;
+    public MeshSettings Settings => mesh.Settings;
+    public DateTimeOffset Now => now;
+
+    /// <summary>The revision that this change makes.</summary>
+    public long Revision { get; } = mesh.Revision + 1;
+
+    public bool ChangesFacts { get; private set; }
+
+    public void Touch(ClusterRow cluster)
+    {
+        ChangesFacts = true;
+        cluster.FactsRevision = Revision;
+    }
+
+    public async Task RemoveAsync(ClusterRow cluster, CancellationToken cancellationToken)
+    {
+        ChangesFacts = true;
+        db.Clusters.Remove(cluster);
+        await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name).ExecuteDeleteAsync(cancellationToken);
+        db.Tombstones.Add(new TombstoneRow { ClusterId = cluster.Id, Name = cluster.Name, Revision = Revision, RemovedAt = now });
+    }
+
+    public async Task RemoveAsync(ClusterRow cluster, GatewayRow gateway, CancellationToken cancellationToken)
+    {
+        cluster.Gateways.Remove(gateway);
+        db.Gateways.Remove(gateway);
+        // What others saw of it says nothing about a successor of the same name.
+        await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name && r.PeerGateway == gateway.Name).ExecuteDeleteAsync(cancellationToken);
+        Touch(cluster);
+    }
+
+    public void Event(string type, string severity, string subject, string actor, string message) =>
+        db.Events.Add(new EventRow { At = now, Type = type, Severity = severity, Subject = subject, Actor = actor, Message = message });
+
+    public void Audit(Caller caller, string action, string target, string? before, string? after) => db.Audit.Add(new AuditRow
+    {
+        At = now,
+        Actor = caller.Actor,
+        Action = action,
+        Target = target,
+        Before = before,
+        After = after,
+        RequestId = caller.RequestId,
+        RemoteAddress = caller.RemoteAddress,
+    });
+
+    /// <summary>Makes the cluster's prefixes those of <paramref name="wanted"/>; other clusters may get an alias by it.</summary>
+    /// <returns>Findings; those that are errors left their prefix out.</returns>
+    public async Task<ValueList<Finding>> PlanPrefixesAsync(ClusterRow cluster, IReadOnlyList<Cidr> wanted, string actor, CancellationToken cancellationToken)
+    {
+        // Rows that this change has already made are local; all others come from the database.
+        var rows = await db.Clusters.Include(c => c.Prefixes).ToListAsync(cancellationToken);
+        if (!rows.Contains(cluster))
+        {
+            rows.Add(cluster);
+        }
+
+        var all = rows.Select(r => new ClusterPrefixes(r.Id, r.Name, r.ToPrefixes())).ToList();
+        var plan = AddressPlanner.Plan(Settings, all, cluster.Id, cluster.Name, wanted);
+        foreach (var changed in plan.Changed)
+        {
+            var row = rows.Single(r => r.Id == changed.ClusterId);
+            if (row.ToPrefixes() != changed.Prefixes)
+            {
+                Apply(row, changed.Prefixes, actor);
+            }
+        }
+
+        return plan.Findings;
+    }
+
+    void Apply(ClusterRow row, ValueList<MeshPrefix> prefixes, string actor)
+    {
+        var wanted = prefixes.SelectMany(Rows).ToList();
+        foreach (var gone in row.Prefixes.Where(p => !wanted.Any(w => Same(w, p))).ToList())
+        {
+            row.Prefixes.Remove(gone);
+            db.Prefixes.Remove(gone);
+        }
+
+        foreach (var added in wanted.Where(w => !row.Prefixes.Any(p => Same(w, p))))
+        {
+            row.Prefixes.Add(added);
+            db.Prefixes.Add(added);
+            if (added.Local.BaseAddress.ToString() != added.Mesh.BaseAddress.ToString())
+            {
+                var how = added.Role == PrefixRole.Alias ? "is also known as" : "is remapped to";
+                Event("prefix-remapped", "info", $"cluster/{row.Name}", actor, $"{added.Local} of {row.Name} {how} {added.Mesh}, for it overlaps another cluster's.");
+            }
+        }
+
+        Touch(row);
+
+        IEnumerable<PrefixRow> Rows(MeshPrefix p)
+        {
+            yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Primary, Local = p.Local.ToNetwork(), Mesh = p.Mesh.ToNetwork() };
+            if (p.Alias is not null)
+            {
+                yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Alias, Local = p.Local.ToNetwork(), Mesh = p.Alias.ToNetwork() };
+            }
+        }
+
+        static bool Same(PrefixRow a, PrefixRow b) => a.Role == b.Role && a.Local.Equals(b.Local) && a.Mesh.Equals(b.Mesh);
+    }
+}
+
+/// <summary>Who asks, for audit records.</summary>
+public sealed record Caller(string Actor, string RequestId, string RemoteAddress)
+{
+    public static readonly Caller System = new("system", "", "");
+}

@@ -1,0 +1,154 @@
+using System.Text.Json;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Control.Meshing;
+using MeshFabric.Control.Messaging;
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
+using MeshFabric.Persistence;
+using Microsoft.EntityFrameworkCore;
+
+namespace MeshFabric.Control.Reporting;
+
+/// <summary>Stores what agents say, under the id that the broker vouches for. Everything may come twice or late.</summary>
+public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
+{
+    public async Task OnHeartbeatAsync(string gatewayId, AgentHeartbeat message, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        var known = await db.Gateways.Where(g => g.Id == gatewayId).ExecuteUpdateAsync(g => g
+            .SetProperty(r => r.LastSeen, now)
+            .SetProperty(r => r.AgentVersion, Short(message.AgentVersion))
+            .SetProperty(r => r.FactsRevision, message.FactsRevision)
+            .SetProperty(r => r.AppliedRevision, message.AppliedRevision)
+            .SetProperty(r => r.TunnelsConnected, message.TunnelsConnected)
+            .SetProperty(r => r.TunnelsWanted, message.TunnelsWanted), cancellationToken);
+        if (known == 0)
+        {
+            return;
+        }
+
+        var published = await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(cancellationToken);
+        if (message.FactsRevision < published)
+        {
+            // It missed something and does not know: nothing published since. A snapshot heals whatever it was.
+            LogBehind(log, gatewayId, message.FactsRevision, published);
+            await SendSnapshotAsync(gatewayId, cancellationToken);
+        }
+    }
+
+    public async Task OnFactsRequestedAsync(string gatewayId, RequestFacts message, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await db.Gateways.AnyAsync(g => g.Id == gatewayId, cancellationToken))
+        {
+            await SendSnapshotAsync(gatewayId, cancellationToken);
+        }
+    }
+
+    public async Task OnGatewayReportedAsync(string gatewayId, GatewayReported message, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken);
+        if (gateway is null)
+        {
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        gateway.LastSeen = now;
+        gateway.AgentVersion = Short(message.AgentVersion);
+        gateway.Backend = Short(message.Backend);
+        gateway.FactsRevision = message.FactsRevision;
+        gateway.AppliedRevision = message.AppliedRevision;
+        gateway.Findings = message.Findings;
+        if (message.Complete)
+        {
+            gateway.Actual = message.Actual is null ? null : JsonSerializer.Serialize(message.Actual, MeshJson.Options);
+            gateway.ReportedAt = now;
+        }
+
+        await StoreTunnelsAsync(db, gateway, message, now, cancellationToken);
+        await db.SaveChangesAsync(cancellationToken);
+    }
+
+    public async Task OnInventoryReportedAsync(string gatewayId, InventoryReported message, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (!await db.Gateways.AnyAsync(g => g.Id == gatewayId, cancellationToken))
+        {
+            return;
+        }
+
+        await facts.ChangeAsync(async change =>
+        {
+            var gateway = await change.Db.Gateways.SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken);
+            if (gateway is not null)
+            {
+                var cluster = await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken);
+                await ClusterChanges.DescribeAsync(change, cluster, message.Inventory, $"agent/{cluster.Name}/{gateway.Name}", cancellationToken);
+            }
+
+            return true;
+        }, cancellationToken);
+    }
+
+    public async Task OnProbeCompletedAsync(string gatewayId, ProbeCompleted message, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var results = JsonSerializer.Serialize(message.Results, MeshJson.Options);
+        // Only a gateway that was asked has a row to answer in.
+        await db.ProbeAnswers.Where(a => a.ProbeId == message.ProbeId && a.GatewayId == gatewayId)
+            .ExecuteUpdateAsync(a => a.SetProperty(r => r.Results, results), cancellationToken);
+    }
+
+    static async Task StoreTunnelsAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var rows = await db.TunnelReports.Where(r => r.GatewayId == gateway.Id).ToDictionaryAsync(r => (r.PeerCluster, r.PeerGateway), cancellationToken);
+        foreach (var report in message.Tunnels.DistinctBy(t => (t.PeerCluster, t.PeerGateway)))
+        {
+            if (!rows.Remove((report.PeerCluster, report.PeerGateway), out var row))
+            {
+                row = new TunnelReportRow { GatewayId = gateway.Id, PeerCluster = report.PeerCluster, PeerGateway = report.PeerGateway, Report = report, State = TunnelState.Connecting };
+                db.TunnelReports.Add(row);
+            }
+
+            if (row.State != report.State)
+            {
+                var name = $"{gateway.Cluster!.Name}/{gateway.Name} to {report.PeerCluster}/{report.PeerGateway}";
+                db.Events.Add(new EventRow
+                {
+                    At = now,
+                    Type = $"tunnel-{report.State.ToString().ToLowerInvariant()}",
+                    Severity = report.State == TunnelState.Down ? "warning" : "info",
+                    Subject = $"gateway/{gateway.Cluster.Name}/{gateway.Name}",
+                    Actor = $"agent/{gateway.Cluster.Name}/{gateway.Name}",
+                    Message = report.State switch
+                    {
+                        TunnelState.Connected => $"The tunnel {name} is connected by {report.Endpoint}.",
+                        TunnelState.Down => $"The tunnel {name} is down; last handshake {report.LastHandshake?.ToString("u") ?? "never"}, endpoint {report.Endpoint?.ToString() ?? "unknown"}.",
+                        _ => $"The tunnel {name} is connecting.",
+                    },
+                });
+            }
+
+            row.Report = report;
+            row.State = report.State;
+            row.ReportedAt = now;
+        }
+
+        if (message.Complete)
+        {
+            db.TunnelReports.RemoveRange(rows.Values);
+        }
+    }
+
+    async Task SendSnapshotAsync(string gatewayId, CancellationToken cancellationToken) =>
+        await post.SendAsync(gatewayId, new FactsSnapshot(await facts.LoadAsync(cancellationToken)), cancellationToken);
+
+    static string Short(string text) => text.Length <= 64 ? text : text[..64];
+
+    [LoggerMessage(1301, LogLevel.Information, "Gateway {GatewayId} holds facts {Has} of {Published}: sending a snapshot")]
+    static partial void LogBehind(ILogger logger, string gatewayId, long has, long published);
+}
