@@ -304,6 +304,8 @@ namespace MeshFabric.Schema.Changes
             migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_one_per_local UNIQUE (cluster_id, local, role);");
             migrationBuilder.Sql("ALTER TABLE prefixes ADD CONSTRAINT prefixes_equal_length CHECK (masklen(local) = masklen(mesh) AND family(local) = family(mesh));");
             migrationBuilder.Sql("ALTER TABLE gateways ADD CONSTRAINT gateways_ordinal_range CHECK (ordinal BETWEEN 0 AND 7);");
+            // Not of the model: by it readers leave out events that an open transaction could still come before.
+            migrationBuilder.Sql("ALTER TABLE events ADD COLUMN transaction xid8 NOT NULL DEFAULT pg_current_xact_id();");
             // Append-only, whoever asks.
             migrationBuilder.Sql("CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'audit_records is append-only'; END $$;");
             migrationBuilder.Sql("CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit_records FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();");

@@ -57,7 +57,7 @@ public static class ClustersApi
             []);
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, caller, cancellationToken), cancellationToken);
+        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, caller, "/spec/podCidrs", cancellationToken), cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return TypedResults.Created($"{Contracts.Http.Api.Prefix}/clusters/{name}", view.Show(view.Cluster(name)));
     }

@@ -1,52 +1,75 @@
+using System.Threading.RateLimiting;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Enrolment;
 using MeshFabric.Control.Meshing;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
+using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Api;
 
-/// <summary><c>/enrolments</c>: how an agent becomes a gateway. Authorised by the join token in the body, so open to strangers: rate limited and checked first.</summary>
+/// <summary><c>/enrolments</c>: authorised by a join token in the body, so anybody may try; rate limited by address.</summary>
 public static class EnrolmentsApi
 {
-    /// <summary>Name of the rate limit.</summary>
-    public const string RateLimit = "enrolments";
+    const string Limit = "enrolments";
+    const int Burst = 300;
+    const int PerSecond = 30;
+    const int HighestBasePort = 65535 - GatewayFacts.MaxPerCluster;
+    const int MaxRequestLength = 8192;
 
-    public static void MapEnrolments(this IEndpointRouteBuilder root) => root.MapPost("/enrolments", EnrolAsync)
-        .WithName("CreateEnrolment").WithTags("Enrolments").AllowAnonymous().RequireRateLimiting(RateLimit);
+    public static void MapEnrolments(this IEndpointRouteBuilder api) =>
+        api.MapPost("/enrolments", CreateAsync).WithName("CreateEnrolment").WithTags("Enrolments").AllowAnonymous().RequireRateLimiting(Limit)
+            .WithSummary("Makes the caller a gateway of a cluster");
 
-    static async Task<IResult> EnrolAsync(Body<CreateEnrolment> body, HttpContext context, EnrolmentDesk desk, MeshDbContext db, CancellationToken cancellationToken)
+    public static IServiceCollection AddEnrolmentLimit(this IServiceCollection services) => services.AddRateLimiter(limits =>
+    {
+        limits.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+        limits.OnRejected = (rejected, _) =>
+        {
+            rejected.HttpContext.Response.Headers.RetryAfter = "1";
+            return ValueTask.CompletedTask;
+        };
+        limits.AddPolicy(Limit, context => RateLimitPartition.GetTokenBucketLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = Burst,
+            TokensPerPeriod = PerSecond,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+            QueueLimit = 0,
+        }));
+    });
+
+    static async Task<IResult> CreateAsync(Body<CreateEnrolment> body, HttpContext context, EnrolmentDesk desk, MeshDbContext db, CancellationToken cancellationToken)
     {
         var asked = body.Value;
-        var errors = new FieldErrors();
         var settings = await FactsStore.SettingsAsync(db, cancellationToken);
+        var errors = new FieldErrors();
         if (!JoinToken.TryDecode(asked.Token, out var token))
         {
-            errors.Add("/token", "a join token begins with mfj1_ and comes from 'mfctl token create'");
+            errors.Add("/token", "a join token is needed, as mfctl token create printed it (mfj1_...)");
         }
 
         if (!PublicKey.TryParse(asked.PublicKey, out var key))
         {
-            errors.Add("/publicKey", "44 base64 characters that stand for 32 bytes are needed");
+            errors.Add("/publicKey", "a public key is 44 base64 characters that stand for 32 bytes");
         }
 
-        var cluster = Fields.Name(asked.Cluster, "/cluster", errors);
+        if (asked.CertificateRequest is not { Length: > 0 and <= MaxRequestLength })
+        {
+            errors.Add("/certificateRequest", "a PKCS#10 certificate request in PEM with an ECDSA P-256 key is needed");
+        }
+
+        // A token that is for one cluster says which; its secret is checked with everything else, by the desk.
+        var named = asked.Cluster ?? (token is null ? null : await db.JoinTokens.Where(t => t.Id == token.Id && t.Cluster != "").Select(t => t.Cluster).SingleOrDefaultAsync(cancellationToken));
+        var cluster = Fields.Name(named, "/cluster", errors);
         var gateway = Fields.Name(asked.Gateway, "/gateway", errors);
-        var port = Fields.Number(asked.ListenPort, 1024, 65_000, 51_820, "/listenPort", errors);
+        var port = Fields.Number(asked.ListenPort, 1, HighestBasePort, 51820, "/listenPort", errors);
         var endpoints = Fields.Endpoints(asked.Endpoints, "/endpoints", errors);
         var version = Fields.Text(asked.AgentVersion, "/agentVersion", errors, 64);
         var inventory = asked.Inventory is null ? null : Fields.Inventory(asked.Inventory, "/inventory", settings, errors);
         errors.ThrowIfAny();
-        var request = new EnrolmentRequest(token!, cluster, gateway, key!, port, endpoints, asked.CertificateRequest ?? "", version, inventory);
-        try
-        {
-            return TypedResults.Ok(await desk.EnrolAsync(request, TokenAuthentication.CallerOf(context), cancellationToken));
-        }
-        catch (FormatException e)
-        {
-            errors.Add("/certificateRequest", e.Message);
-            errors.ThrowIfAny();
-            throw;
-        }
+        var request = new EnrolmentRequest(token!, cluster, gateway, key!, port, endpoints, asked.CertificateRequest!, version, inventory);
+        var enrolled = await desk.EnrolAsync(request, TokenAuthentication.CallerOf(context), cancellationToken);
+        return TypedResults.Created($"{Contracts.Http.Api.Prefix}/gateways/{cluster}/{gateway}", enrolled);
     }
 }

@@ -45,9 +45,11 @@ public sealed class FieldErrors
     {
         if (_errors.Count > 0)
         {
-            throw new Refusal(StatusCodes.Status422UnprocessableEntity, "invalid", "The request is invalid",
-                string.Join("; ", _errors.Select(e => $"{e.Key}: {string.Join(", ", e.Value)}")),
-                _errors.ToDictionary(e => e.Key, e => (IReadOnlyList<string>)e.Value));
+            throw ToRefusal();
         }
     }
+
+    public Refusal ToRefusal() => new(StatusCodes.Status422UnprocessableEntity, "invalid", "The request is invalid",
+        string.Join("; ", _errors.Select(e => $"{e.Key}: {string.Join(", ", e.Value)}")),
+        _errors.ToDictionary(e => e.Key, e => (IReadOnlyList<string>)e.Value));
 }

@@ -24,12 +24,14 @@ public sealed record EnrolmentRequest(
 /// In this order: the token is looked at without a lock, so that strangers cost nothing; certificate and broker identity are made, for an answer
 /// means that the agent can log in; then one transaction uses the token and adds the gateway. What fails there takes the identity back, and uses up nothing.
 /// </remarks>
-public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker, ICertificateAuthority authority, CutOff cutOff, IOptions<BrokerOptions> brokerOptions, TimeProvider time, ILogger<EnrolmentDesk> log)
+public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker, ICertificateAuthority authority, CutOff cutOff, TimeProvider time, IOptions<BrokerOptions> brokerOptions, ILogger<EnrolmentDesk> log)
 {
     public async Task<EnrolmentResource> EnrolAsync(EnrolmentRequest request, Caller anonymous, CancellationToken cancellationToken)
     {
         var caller = anonymous with { Actor = $"join-token/{request.Token.Id}" };
         await facts.ReadAsync(db => AdmissionAsync(db, request, time.GetUtcNow(), cancellationToken), cancellationToken);
+        // A request that cannot be signed uses nothing up.
+        Sign(request.CertificateRequest, "check");
         var fresh = Ids.New("g");
         var admitted = await ProvisionedAsync(fresh, () => facts.ChangeAsync(change => AdmitAsync(change, fresh, request, caller, cancellationToken), cancellationToken), cancellationToken);
         if (admitted.GatewayId != fresh)
@@ -99,7 +101,7 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
         if (cluster is null)
         {
             var inventory = request.Inventory ?? new ClusterInventory(ClusterKind.Site, ClusterLocation.Unknown, [], [], [], "", []);
-            cluster = await ClusterChanges.CreateAsync(change, request.Cluster, inventory, caller, cancellationToken, "/inventory/podCidrs");
+            cluster = await ClusterChanges.CreateAsync(change, request.Cluster, inventory, caller, "/inventory/podCidrs", cancellationToken);
         }
         else if (request.Inventory is { } inventory)
         {
@@ -153,7 +155,19 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
         return (token, repeated);
     }
 
-    string Sign(string request, string gatewayId) => authority.SignClientCertificate(request, BrokerNames.User(gatewayId));
+    string Sign(string request, string gatewayId)
+    {
+        try
+        {
+            return authority.SignClientCertificate(request, BrokerNames.User(gatewayId));
+        }
+        catch (FormatException e)
+        {
+            var errors = new FieldErrors();
+            errors.Add("/certificateRequest", e.Message);
+            throw errors.ToRefusal();
+        }
+    }
 
     static Refusal Unauthorized(string code, string detail) => new(StatusCodes.Status401Unauthorized, code, "Not admitted", detail);
 

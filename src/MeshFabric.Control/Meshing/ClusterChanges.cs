@@ -12,7 +12,7 @@ namespace MeshFabric.Control.Meshing;
 /// <summary>What happens to clusters and gateways, each inside a <see cref="FactsChange"/>.</summary>
 public static class ClusterChanges
 {
-    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, Caller caller, CancellationToken cancellationToken, string cidrsField = "/spec/podCidrs")
+    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, Caller caller, string pointer, CancellationToken cancellationToken)
     {
         if (await change.Db.Clusters.AnyAsync(c => c.Name == name, cancellationToken))
         {
@@ -25,7 +25,7 @@ public static class ClusterChanges
         var findings = await DescribeAsync(change, row, inventory, caller.Actor, cancellationToken);
         if (findings.Any(f => f.Severity == FindingSeverity.Error))
         {
-            throw Refusal.Of(findings, cidrsField);
+            throw Refusal.Of(findings, pointer);
         }
 
         change.Event("cluster-created", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was created.");
@@ -127,6 +127,9 @@ public static class ClusterChanges
         change.Audit(caller, "cluster.remove", $"cluster/{name}", Json(row.ToFacts()), null);
         change.Event("cluster-removed", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was removed; its {gateways.Count} gateways are cut off.");
         await change.RemoveAsync(row, cancellationToken);
+        // A token for this cluster must not bring it back.
+        await change.Db.JoinTokens.Where(t => t.Cluster == name && t.RevokedAt == null)
+            .ExecuteUpdateAsync(t => t.SetProperty(r => r.RevokedAt, change.Now), cancellationToken);
         return gateways;
     }
 

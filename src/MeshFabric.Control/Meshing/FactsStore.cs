@@ -24,6 +24,13 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
         }, cancellationToken);
     }
 
+    /// <summary>Reads with a context of its own, without a lock.</summary>
+    public async Task<T> ReadAsync<T>(Func<MeshDbContext, Task<T>> read, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await read(db);
+    }
+
     public static async Task<MeshFacts> LoadAsync(MeshDbContext db, CancellationToken cancellationToken)
     {
         var mesh = await db.Mesh.AsNoTracking().SingleAsync(cancellationToken);
@@ -55,13 +62,6 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
             await transaction.CommitAsync(token);
             return result;
         }, cancellationToken);
-    }
-
-    /// <summary>Reads without a lock, on a context of its own, retried when the database restarts.</summary>
-    public async Task<T> ReadAsync<T>(Func<MeshDbContext, Task<T>> read, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Database.CreateExecutionStrategy().ExecuteAsync(_ => read(db), cancellationToken);
     }
 
     public static Task<MeshSettings> SettingsAsync(MeshDbContext db, CancellationToken cancellationToken) =>

@@ -11,7 +11,7 @@ using Microsoft.EntityFrameworkCore;
 namespace MeshFabric.Control.Reporting;
 
 /// <summary>Stores what agents say, under the id that the broker vouches for. Everything may come twice or late.</summary>
-public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
+public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
 {
     public async Task OnHeartbeatAsync(string gatewayId, AgentHeartbeat message, CancellationToken cancellationToken)
     {
@@ -30,9 +30,10 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         }
 
         var published = await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(cancellationToken);
-        if (message.FactsRevision < published)
+        if (message.FactsRevision < settled.Observe(published))
         {
             // It missed something and does not know: nothing published since. A snapshot heals whatever it was.
+            // What was published just now may still be on its way, and is left that time.
             LogBehind(log, gatewayId, message.FactsRevision, published);
             await SendSnapshotAsync(gatewayId, cancellationToken);
         }

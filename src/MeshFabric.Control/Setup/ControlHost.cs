@@ -1,4 +1,4 @@
-using System.Threading.RateLimiting;
+using System.Net;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
 using MeshFabric.Control.Enrolment;
@@ -9,99 +9,101 @@ using MeshFabric.Control.Reporting;
 using MeshFabric.Persistence;
 using MeshFabric.ServiceDefaults;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace MeshFabric.Control.Setup;
 
-/// <summary>Puts the service together.</summary>
+/// <summary>Puts the control service together.</summary>
 public static class ControlHost
 {
-    const int EnrolmentsPerMinute = 120;
-
-    public static WebApplication Create(string[] settings, Action<WebApplicationBuilder>? adapt = null)
+    /// <param name="configure">Sources of configuration.</param>
+    /// <param name="replace">For tests: services that stand in for the broker.</param>
+    public static WebApplication Build(Action<IConfigurationBuilder> configure, Action<IServiceCollection>? replace = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ApplicationName = "meshfabric-control" });
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
-        builder.Configuration.AddEnvironmentVariables("MESHFABRIC_").AddCommandLine(settings);
-        builder.Logging.ClearProviders().AddMeshConsole();
-        builder.AddOptionsOf<DatabaseOptions>("Database").AddOptionsOf<BrokerOptions>("Broker").AddOptionsOf<PkiOptions>("Pki")
-            .AddOptionsOf<ApiOptions>("Api").AddOptionsOf<BootstrapOptions>("Bootstrap");
-        builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddDbContextFactory<MeshDbContext>((services, options) =>
-            MeshDatabase.Configure(options, services.GetRequiredService<IOptions<DatabaseOptions>>().Value.ConnectionString));
-        builder.Services.AddSingleton<ICertificateAuthority>(s => new CertificateAuthority(s.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, s.GetRequiredService<TimeProvider>()));
-        builder.Services.AddSingleton<FactsStore>();
-        builder.Services.AddSingleton<IAgentInbox, AgentInbox>();
-        builder.Services.AddSingleton<SenderGuard>();
-        builder.Services.AddScoped<EnrolmentDesk>();
-        builder.Services.AddSingleton<CutOff>();
-        builder.Services.AddHostedService<Startup>();
-        builder.Services.AddSingleton<BrokerReconciler>();
-        builder.Services.AddHostedService(s => s.GetRequiredService<BrokerReconciler>());
-        builder.Services.AddHostedService<FactsPublisher>();
-        builder.Services.AddHostedService<Liveness>();
+        configure(builder.Configuration);
+        builder.Logging.ClearProviders();
+        builder.Logging.AddMeshConsole();
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
+        AddOptions(builder.Services);
+        AddServices(builder.Services);
         builder.Services.AddMeshMessaging();
-        builder.Services.AddMeshTelemetry("meshfabric-control", "MeshFabric.Control");
-        builder.AddApi();
-        adapt?.Invoke(builder);
-        return builder.Build().UseApi();
-    }
-
-    static WebApplicationBuilder AddOptionsOf<T>(this WebApplicationBuilder builder, string section) where T : class
-    {
-        builder.Services.AddOptions<T>().BindConfiguration(section).ValidateDataAnnotations().ValidateOnStart();
-        return builder;
-    }
-
-    static void AddApi(this WebApplicationBuilder builder)
-    {
-        var listen = builder.Configuration.GetSection("Api").Get<ApiOptions>() ?? new ApiOptions();
+        replace?.Invoke(builder.Services);
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.UseUrls(listen.Listen);
-        builder.WebHost.ConfigureKestrel((context, kestrel) =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = Contracts.Http.Api.MaxBodyBytes;
-            kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate =
-                PkiDirectory.Load(kestrel.ApplicationServices.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control));
-        });
-        builder.Services.ConfigureHttpJsonOptions(o => MeshJson.Apply(o.SerializerOptions));
-        builder.Services.AddOpenApi("v1");
-        builder.Services.AddAuthentication(TokenAuthentication.SchemeName).AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
-        Roles.AddPolicies(builder.Services.AddAuthorizationBuilder());
-        builder.Services.AddRateLimiter(limits =>
-        {
-            limits.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-            limits.AddPolicy(EnrolmentsApi.RateLimit, context => RateLimitPartition.GetFixedWindowLimiter(
-                context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new FixedWindowRateLimiterOptions { PermitLimit = EnrolmentsPerMinute, Window = TimeSpan.FromMinutes(1) }));
-        });
-        builder.Services.AddHealthChecks().AddCheck<DatabaseCheck>("database", tags: ["ready"]);
-    }
+        builder.WebHost.ConfigureKestrel((context, kestrel) => Listen(kestrel));
 
-    static WebApplication UseApi(this WebApplication app)
-    {
+        var app = builder.Build();
         app.UseProblems();
+        app.UseRouting();
         app.UseRateLimiter();
         app.UseAuthentication();
         app.UseAuthorization();
-        app.MapOpenApi("/openapi/{documentName}.json");
-        app.MapMeshMetrics();
-        app.MapHealthChecks("/healthz", new() { Predicate = _ => false });
-        app.MapHealthChecks("/livez", new() { Predicate = _ => false });
-        app.MapHealthChecks("/readyz", new() { ResponseWriter = DatabaseCheck.WriteAsync });
-        app.MapPublic();
-        app.MapGroup(Contracts.Http.Api.Prefix).MapEnrolments();
-        var api = app.MapGroup(Contracts.Http.Api.Prefix).RequireAuthorization(Roles.Viewer);
-        api.MapMesh();
-        api.MapClusters();
-        api.MapGateways();
-        api.MapTunnels();
-        api.MapAddresses();
-        api.MapJoinTokens();
-        api.MapApiTokens();
-        api.MapEvents();
-        api.MapProbes();
+        app.MapMeshApi();
         return app;
+    }
+
+    static void AddOptions(IServiceCollection services)
+    {
+        services.AddOptions<DatabaseOptions>().BindConfiguration("Database").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<BrokerOptions>().BindConfiguration("Broker").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<PkiOptions>().BindConfiguration("Pki").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<BootstrapOptions>().BindConfiguration("Bootstrap");
+    }
+
+    static void AddServices(IServiceCollection services)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddDbContextFactory<MeshDbContext>((provider, options) =>
+            MeshDatabase.Configure(options, provider.GetRequiredService<IOptions<DatabaseOptions>>().Value.ConnectionString));
+        services.AddSingleton<ICertificateAuthority>(provider =>
+            new CertificateAuthority(provider.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<SenderGuard>();
+        services.AddSingleton<FactsStore>();
+        services.AddSingleton<SettledRevision>();
+        services.AddSingleton<IAgentInbox, AgentInbox>();
+        services.AddSingleton<CutOff>();
+        services.AddScoped<EnrolmentDesk>();
+        services.AddHostedService<Startup>();
+        services.AddSingleton<BrokerReconciler>();
+        services.AddHostedService(provider => provider.GetRequiredService<BrokerReconciler>());
+        services.AddHostedService<FactsPublisher>();
+        services.AddHostedService<Liveness>();
+        services.AddSingleton<MeshMetrics>();
+        services.AddHostedService(provider => provider.GetRequiredService<MeshMetrics>());
+        services.AddMeshTelemetry("meshfabric-control", MeshMetrics.MeterName);
+
+        services.AddAuthentication(TokenAuthentication.SchemeName)
+            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
+        Roles.AddPolicies(services.AddAuthorizationBuilder());
+        services.AddEnrolmentLimit();
+        services.ConfigureHttpJsonOptions(json => MeshJson.Apply(json.SerializerOptions));
+        services.AddOpenApi("v1", OpenApiDescription.Configure);
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+    }
+
+    static void Listen(KestrelServerOptions kestrel)
+    {
+        var options = kestrel.ApplicationServices.GetRequiredService<IOptions<ApiOptions>>().Value;
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = Contracts.Http.Api.MaxBodyBytes;
+        foreach (var text in options.Listen.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("https" or "http") || !IPAddress.TryParse(uri.DnsSafeHost, out var address))
+            {
+                throw new StartupException($"Api:Listen '{text}' is not an address such as https://0.0.0.0:8443 or https://[::]:8443");
+            }
+
+            kestrel.Listen(address, uri.Port, listen =>
+            {
+                if (uri.Scheme == "https")
+                {
+                    listen.UseHttps(PkiDirectory.Load(kestrel.ApplicationServices.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control));
+                }
+            });
+        }
     }
 }
