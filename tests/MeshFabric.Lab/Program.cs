@@ -1,1 +1,3 @@
-return 0;
+using MeshFabric.Lab;
+
+return await LabProgram.RunAsync(args);

@@ -1,0 +1,48 @@
+namespace MeshFabric.Lab;
+
+/// <summary>The script that runs a command in a host of the lab.</summary>
+/// <remarks>
+/// A network namespace has no files of its own. WireGuard's control sockets and the agent's state have fixed places, so every host sees directories of its own there:
+/// a fresh /run and /var/lib/meshfabric, the same for every command in one host. The machine's own files are not changed.
+/// </remarks>
+static class HostScript
+{
+    public static string Text(LabSpec spec, string? programs) => $$"""
+        #!/bin/sh
+        # on [--detach PIDFILE LOG] HOST COMMAND... - runs a command in a host of the lab {{spec.Name}}
+        set -e
+        lab={{spec.Directory}}
+        detach=
+        if [ "$1" = --detach ]; then detach=1 pidfile=$2 log=$3; shift 3; fi
+        host=$1; shift
+        [ -e "/run/netns/{{spec.Name}}-$host" ] || { echo "on: the lab has no host '$host'" >&2; exit 2; }
+        [ $# -gt 0 ] || set -- "${SHELL:-sh}"
+        mkdir -p "$lab/hosts/$host/wireguard" "$lab/hosts/$host/state"
+        {{(programs is null ? "" : $"export PATH=\"{programs}:$PATH\"")}}
+        # $0 is the lab, $1 the host; /run/lab keeps the lab in reach while /var/lib is being covered.
+        inside='h=$1; shift
+        mount -t tmpfs -o mode=755,size=1m lab /run
+        mkdir /run/wireguard /run/lab
+        mount --bind "$0" /run/lab
+        mount -t tmpfs -o mode=755,size=1m lab /var/lib
+        mkdir -p "$0" /var/lib/meshfabric
+        mount --bind /run/lab "$0"
+        umount /run/lab
+        rmdir /run/lab
+        mount --bind "$0/hosts/$h/wireguard" /run/wireguard
+        mount --bind "$0/hosts/$h/state" /var/lib/meshfabric
+        cd "$0"
+        if [ -n "$LAB_PIDFILE" ]; then
+          pidfile=$LAB_PIDFILE; unset LAB_PIDFILE
+          echo "$$ $(sed "s/.*) //" /proc/$$/stat | cut -d" " -f20)" >"$pidfile.new"
+          mv "$pidfile.new" "$pidfile"
+        fi
+        exec "$@"'
+        if [ -n "$detach" ]; then
+          export LAB_PIDFILE=$pidfile
+          exec setsid --fork ip netns exec "{{spec.Name}}-$host" sh -ec "$inside" "$lab" "$host" "$@" >>"$log" 2>&1 </dev/null
+        fi
+        exec ip netns exec "{{spec.Name}}-$host" sh -ec "$inside" "$lab" "$host" "$@"
+
+        """;
+}

@@ -1,0 +1,100 @@
+using System.Net;
+
+namespace MeshFabric.Lab;
+
+/// <summary>What a lab is made of. The same spec always gives the same names and addresses.</summary>
+/// <param name="Name">Names the lab's directory and begins the name of each of its namespaces; at most 12 letters, digits and dashes.</param>
+public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
+{
+    /// <summary>Where all labs keep their files, one directory each.</summary>
+    public const string Root = "/var/lib/meshfabric-lab";
+
+    public string Directory => Path.Combine(Root, Name);
+
+    /// <summary>MTU of every underlay link, bytes.</summary>
+    public int UnderlayMtu { get; init; } = 1500;
+
+    /// <summary>The API server that operators on this machine reach is forwarded from this loopback port; 0 takes a free one.</summary>
+    public int ApiPort { get; init; }
+
+    /// <exception cref="ArgumentException">A name cannot be used, or there are more gateways than addresses.</exception>
+    public void Check()
+    {
+        CheckName(Name, 12);
+        foreach (var cluster in Clusters)
+        {
+            CheckName(cluster.Name, 40);
+        }
+
+        if (Clusters.Select(c => c.Name).Distinct(StringComparer.Ordinal).Count() != Clusters.Count)
+        {
+            throw new ArgumentException("two clusters of the lab have the same name");
+        }
+
+        if (Clusters.Count > 200 || Clusters.Sum(c => c.Gateways) > 64 || Clusters.Any(c => c.Gateways > 9 || c.Workers > 9))
+        {
+            throw new ArgumentException("a lab has at most 200 clusters, 64 gateways, and 9 gateways and 9 workers a cluster");
+        }
+    }
+
+    static void CheckName(string name, int limit)
+    {
+        if (name.Length == 0 || name.Length > limit || !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') || name[0] == '-')
+        {
+            throw new ArgumentException($"'{name}' cannot name a part of the lab: lower-case letters, digits and dashes, at most {limit}");
+        }
+    }
+}
+
+/// <summary>One cluster: gateways and workers on a LAN, pods behind the workers.</summary>
+/// <param name="PodCidr">IPv4; worker k has its k-th /24. Null: no pods, a machine.</param>
+public sealed record ClusterSpec(string Name, string? PodCidr)
+{
+    public int Gateways { get; init; } = 2;
+
+    public int Workers { get; init; } = 1;
+
+    public int PodsPerWorker { get; init; } = 2;
+
+    /// <summary>IPv6, /56 or shorter; worker k has its k-th /64. Null: pods have IPv4 only.</summary>
+    public string? PodCidr6 { get; init; }
+
+    /// <summary>Kubernetes, site or machine, as the inventory file says it.</summary>
+    public string Kind { get; init; } = "site";
+
+    public string Provider { get; init; } = "";
+
+    public string Region { get; init; } = "";
+
+    /// <summary>MTU of pods and of the cluster's LAN, bytes.</summary>
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>What stands between the cluster's gateways and the internet; null: they have public addresses.</summary>
+    public NatSpec? Nat { get; init; }
+
+    /// <summary>True: workers hide their pods behind their own address towards everything, as a CNI without an exemption does.</summary>
+    public bool MasqueradesMesh { get; init; }
+}
+
+/// <summary>A NAT box in front of a cluster's gateways; they can only dial out.</summary>
+/// <param name="RandomPorts">True: an endpoint-dependent ("symmetric") mapping; false: it keeps the port when it can.</param>
+public sealed record NatSpec(bool RandomPorts = false)
+{
+    /// <summary>What the box does with a packet from the internet that belongs to no mapping: false drops it, true accepts it for itself.</summary>
+    public bool AcceptsStray { get; init; }
+}
+
+/// <summary>Fixed parts of every lab's internet.</summary>
+public static class LabAddresses
+{
+    /// <summary>RFC 5737 TEST-NET-3.</summary>
+    public static readonly IPAddress Control = IPAddress.Parse("203.0.113.2");
+
+    public const int ControlPort = 8443;
+    public const int BrokerPort = 5671;
+
+    /// <summary>What workers send to the gateways besides the other clusters' own prefixes: remaps and tunnel addresses.</summary>
+    public static readonly IReadOnlyList<string> MeshPools = ["100.64.0.0/10", "198.19.0.0/16"];
+
+    public static readonly IReadOnlyList<string> MeshPools6 = ["fd6d:6600::/24", "fd6d:6700::/64"];
+}

@@ -1,0 +1,31 @@
+using System.Net;
+
+namespace MeshFabric.Lab.Topology;
+
+public enum HostRole
+{
+    Internet,
+    Control,
+    Switch,
+    Nat,
+    Gateway,
+    Worker,
+    Pod,
+}
+
+/// <summary>One network namespace of a lab.</summary>
+/// <param name="Name">In the lab: <c>control</c>, <c>aurora-gw1</c>, <c>aurora-w1</c>, <c>aurora-w1-p1</c>.</param>
+/// <param name="Namespace">On this machine: the lab's name, a dash and the host's name.</param>
+/// <param name="Cluster">Empty for the internet and the control plane.</param>
+public sealed record LabHost(string Name, string Namespace, HostRole Role, string Cluster)
+{
+    /// <summary>As the cluster calls it: <c>gw1</c>.</summary>
+    public string ShortName => Cluster.Length == 0 ? Name : Name[(Cluster.Length + 1)..];
+
+    public string NamespacePath => "/run/netns/" + Namespace;
+
+    /// <summary>Pods: their own address. Gateways: on the internet. Control plane: on the internet. Others: null.</summary>
+    public IPAddress? Address { get; init; }
+
+    public IPAddress? Address6 { get; init; }
+}

@@ -1,0 +1,127 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+using MeshFabric.Lab.Topology;
+
+namespace MeshFabric.Lab.Traffic;
+
+/// <summary>What a <see cref="PingStream"/> counted.</summary>
+/// <param name="LongestGap">Between two answers, as they came.</param>
+public sealed record PingReport(int Sent, int Answered, int Duplicates, TimeSpan LongestGap)
+{
+    public int Lost => Sent - Answered;
+}
+
+/// <summary>Asks a pod's UDP echo at a steady rate and counts every answer by its number.</summary>
+public sealed class PingStream : IAsyncDisposable
+{
+    readonly CancellationTokenSource _stop = new();
+    readonly CancellationTokenSource _end = new();
+    readonly Socket _socket;
+    readonly HashSet<long> _answered = [];
+    readonly Task _sending;
+    readonly Task _receiving;
+    int _sent;
+    int _duplicates;
+    TimeSpan _longestGap;
+
+    PingStream(Socket socket, TimeSpan interval)
+    {
+        _socket = socket;
+        _receiving = ReceiveAsync();
+        _sending = SendAsync(interval);
+    }
+
+    /// <param name="rate">Packets a second.</param>
+    public static PingStream Start(LabHost from, IPAddress to, int rate = 100)
+    {
+        var socket = NamespaceSocket.Open(from, to.AddressFamily, SocketType.Dgram);
+        socket.Connect(new IPEndPoint(to, PodServers.EchoPort));
+        return new PingStream(socket, TimeSpan.FromSeconds(1.0 / rate));
+    }
+
+    /// <summary>Stops asking, waits for the last answers and tells what was counted.</summary>
+    public async Task<PingReport> StopAsync()
+    {
+        await _stop.CancelAsync();
+        await _sending;
+        for (var i = 0; i < 100 && Answered() < _sent; i++)
+        {
+            await Task.Delay(20);
+        }
+
+        await _end.CancelAsync();
+        await _receiving;
+        return new PingReport(_sent, Answered(), _duplicates, _longestGap);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _socket.Dispose();
+        _stop.Dispose();
+        _end.Dispose();
+    }
+
+    int Answered()
+    {
+        lock (_answered)
+        {
+            return _answered.Count;
+        }
+    }
+
+    async Task SendAsync(TimeSpan interval)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        var packet = new byte[64];
+        while (!_stop.IsCancellationRequested)
+        {
+            BinaryPrimitives.WriteInt64BigEndian(packet, _sent++);
+            try
+            {
+                await _socket.SendAsync(packet, CancellationToken.None);
+            }
+            catch (SocketException)
+            {
+                // Refused or unreachable, told by the network: it stays unanswered and is counted as lost.
+            }
+
+            // By the clock, not from one to the next: a late timer is made up for.
+            var wait = (interval * _sent) - TimeProvider.System.GetElapsedTime(started);
+            if (wait > TimeSpan.Zero)
+            {
+                await Task.Delay(wait, _stop.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+            }
+        }
+    }
+
+    async Task ReceiveAsync()
+    {
+        var buffer = new byte[64];
+        var last = TimeProvider.System.GetTimestamp();
+        while (!_end.IsCancellationRequested)
+        {
+            try
+            {
+                await _socket.ReceiveAsync(buffer, _end.Token);
+            }
+            catch (SocketException)
+            {
+                continue;
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            var gap = TimeProvider.System.GetElapsedTime(last);
+            last = TimeProvider.System.GetTimestamp();
+            _longestGap = gap > _longestGap ? gap : _longestGap;
+            lock (_answered)
+            {
+                _duplicates += _answered.Add(BinaryPrimitives.ReadInt64BigEndian(buffer)) ? 0 : 1;
+            }
+        }
+    }
+}
