@@ -44,6 +44,12 @@ public sealed class Lab : IAsyncDisposable
             }
         }
 
+        // scripts/lab.sh keeps its labs in the same place.
+        if (System.IO.Directory.Exists(lab.Directory) && !File.Exists(Path.Combine(lab.Directory, SpecFile)))
+        {
+            throw new LabException($"{lab.Directory} belongs to a lab that mflab did not make: remove that first, or choose another name");
+        }
+
         await lab.DeleteAsync(cancellationToken);
         System.IO.Directory.CreateDirectory(lab.Directory);
         await File.WriteAllTextAsync(Path.Combine(lab.Directory, SpecFile), JsonSerializer.Serialize(spec, Json), cancellationToken);
