@@ -1,1 +1,1 @@
-return 0;
+return await MeshFabric.Cli.Cli.RunAsync(args);

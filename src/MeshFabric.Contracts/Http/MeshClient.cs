@@ -1,0 +1,133 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace MeshFabric.Contracts.Http;
+
+/// <summary>The control service refused a request.</summary>
+public sealed class MeshApiException(Problem problem) : Exception(problem.Detail)
+{
+    public Problem Problem { get; } = problem;
+}
+
+/// <summary>The control service could not be reached; the message names address and reason.</summary>
+public sealed class MeshUnreachableException(string message, Exception inner) : Exception(message, inner);
+
+/// <summary>The one client of the REST API. Trusts exactly the CA it is given.</summary>
+public sealed class MeshClient : IDisposable
+{
+    readonly HttpClient _http;
+
+    /// <param name="authorityPem">The mesh's CA.</param>
+    /// <param name="token">API token; empty for what needs none.</param>
+    public MeshClient(Uri server, string authorityPem, string token)
+    {
+        var authority = X509Certificate2.CreateFromPem(authorityPem);
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = PinnedAuthority.Validate(authority) },
+        })
+        {
+            BaseAddress = new Uri(server, "/"),
+            Timeout = TimeSpan.FromSeconds(60),
+        };
+        if (token.Length > 0)
+        {
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+    }
+
+    public Task<MeshResource> GetMeshAsync(CancellationToken cancellationToken) => GetAsync<MeshResource>("mesh", cancellationToken);
+
+    public Task<ClusterResource> GetClusterAsync(string name, CancellationToken cancellationToken) => GetAsync<ClusterResource>($"clusters/{Part(name)}", cancellationToken);
+
+    public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);
+
+    public Task DeleteClusterAsync(string name, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"clusters/{Part(name)}", null, cancellationToken);
+
+    public Task<JoinTokenResource> CreateJoinTokenAsync(CreateJoinToken body, CancellationToken cancellationToken) => PostAsync<JoinTokenResource>("join-tokens", body, cancellationToken);
+
+    public Task RevokeJoinTokenAsync(string id, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"join-tokens/{Part(id)}", null, cancellationToken);
+
+    public Task<AddressPlanResource> PlanAddressesAsync(CreateAddressPlan body, CancellationToken cancellationToken) => PostAsync<AddressPlanResource>("address-plans", body, cancellationToken);
+
+    public Task<GatewayExplanation> ExplainAsync(string cluster, string gateway, CancellationToken cancellationToken) =>
+        GetAsync<GatewayExplanation>($"gateways/{Part(cluster)}/{Part(gateway)}/explanation", cancellationToken);
+
+    public Task<ProbeResource> CreateProbeAsync(CreateProbe body, CancellationToken cancellationToken) => PostAsync<ProbeResource>("probes", body, cancellationToken);
+
+    public Task<ProbeResource> GetProbeAsync(string id, CancellationToken cancellationToken) => GetAsync<ProbeResource>($"probes/{Part(id)}", cancellationToken);
+
+    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, null, cancellationToken);
+
+    /// <summary>All pages of a list.</summary>
+    public async Task<IReadOnlyList<T>> ListAsync<T>(string path, CancellationToken cancellationToken)
+    {
+        var items = new List<T>();
+        for (string? cursor = null; ;)
+        {
+            var page = await GetAsync<Page<T>>($"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}limit=500{(cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}")}", cancellationToken);
+            items.AddRange(page.Items);
+            if ((cursor = page.NextCursor) is null)
+            {
+                return items;
+            }
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    Task<T> PostAsync<T>(string path, object body, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Post, path, body, cancellationToken);
+
+    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, $"{Api.Prefix.TrimStart('/')}/{path}");
+        request.Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: MeshJson.Options);
+        try
+        {
+            using var response = await _http.SendAsync(request, cancellationToken);
+            var text = await response.Content.ReadAsStringAsync(cancellationToken);
+            if (!response.IsSuccessStatusCode)
+            {
+                throw new MeshApiException(Problem(response, text));
+            }
+
+            return text.Length == 0 ? default! : JsonSerializer.Deserialize<T>(text, MeshJson.Lenient)!;
+        }
+        catch (HttpRequestException e)
+        {
+            throw new MeshUnreachableException($"the control service at {_http.BaseAddress!.Authority} (TCP) cannot be reached: {Reason(e)}", e);
+        }
+        catch (TaskCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new MeshUnreachableException($"the control service at {_http.BaseAddress!.Authority} did not answer within {_http.Timeout.TotalSeconds:0} s", e);
+        }
+    }
+
+    static Problem Problem(HttpResponseMessage response, string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Problem>(text, MeshJson.Lenient)!;
+        }
+        catch (JsonException)
+        {
+            return new Problem("", "The request failed", (int)response.StatusCode, $"The server answered with status {(int)response.StatusCode}, not as a MeshFabric control service does.", null, "no-problem-details", "", null);
+        }
+    }
+
+    static string Reason(HttpRequestException exception) => exception.InnerException switch
+    {
+        SocketException socket => socket.Message,
+        { } inner => inner.Message,
+        null => exception.Message,
+    };
+
+    static string Part(string text) => Uri.EscapeDataString(text);
+}
