@@ -42,9 +42,16 @@ Y
   out/mfctl status --wait --timeout 60
   say "4. pod to pod, by their mesh addresses; the server tells which source address it saw"
   local from to address
+  cat >"$dir/serve.sh" <<'S'
+#!/bin/sh
+read -r _
+printf 'HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nhello from %s, you are %s\n' "$POD" "$SOCAT_PEERADDR"
+S
+  chmod +x "$dir/serve.sh"
   for c in aurora borealis cirrus; do
-    ip netns exec "demo-$c-p1" setsid socat TCP-LISTEN:8080,fork,reuseaddr SYSTEM:'read -r _; printf "HTTP/1.0 200 OK\r\n\r\nhello from '"$c"', you are %s\n" $SOCAT_PEERADDR' >/dev/null 2>&1 </dev/null &
+    POD=$c setsid ip netns exec "demo-$c-p1" socat TCP-LISTEN:8080,fork,reuseaddr "EXEC:$dir/serve.sh" >/dev/null 2>&1 </dev/null &
   done
+  sleep 0.5
   for c in aurora:borealis:10.20.2.11 aurora:cirrus:100.64.2.11 borealis:aurora:10.10.2.11 borealis:cirrus:100.64.2.11 cirrus:aurora:10.10.2.11 cirrus:borealis:100.65.2.11; do
     IFS=: read -r from to address <<<"$c"
     printf '%-9s -> %-9s %-12s ping %s, HTTP: %s\n' "$from" "$to" "$address" "$(ip netns exec "demo-$from-p1" ping -q -c 3 -i 0.2 -W 2 "$address" | awk -F/ '/^rtt/{print $5 " ms"}')" \

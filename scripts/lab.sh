@@ -133,7 +133,7 @@ down() {
   for n in $(ip netns list | awk '{print $1}' | grep "^$lab-" || true); do for p in $(ip netns pids "$n"); do kill -KILL "$p" 2>/dev/null || true; done; done
   for n in $(ip netns list | awk '{print $1}' | grep "^$lab-" || true); do ip netns del "$n"; done
   for _ in $(seq 50); do rm -rf "$dir" 2>/dev/null && break; sleep 0.1; done
-  rmdir --ignore-fail-on-non-empty "$(dirname "$dir")" 2>/dev/null || true
+  rmdir --ignore-fail-on-non-empty "$(dirname "$dir")" /run/wireguard 2>/dev/null || true
 }
 case ${1:-} in
   up) up;; down) down;; exec) shift; x "$@";;

@@ -69,7 +69,7 @@ static class Cli
 
     static Command Login()
     {
-        var server = new Argument<Uri>("server") { Description = "URL of the control service" };
+        var server = new Argument<string>("server") { Description = "URL of the control service" };
         var tokenFile = new Option<string>("--token-file") { Description = "File with an API token, or - for standard input", Required = true };
         var authority = new Option<string>("--ca-file") { Description = "The mesh's CA, PEM", Required = true };
         var name = new Option<string>("--name") { Description = "Name of the context", DefaultValueFactory = _ => "default" };
@@ -78,7 +78,7 @@ static class Cli
         {
             var file = result.GetValue(tokenFile)!;
             var token = (file == "-" ? await Console.In.ReadToEndAsync(cancellationToken) : await ReadAsync(file, cancellationToken)).Trim();
-            var context = new MeshContext(result.GetValue(server)!.ToString().TrimEnd('/'), await ReadAsync(result.GetValue(authority)!, cancellationToken), token);
+            var context = new MeshContext(Server(result.GetValue(server)!).TrimEnd('/'), await ReadAsync(result.GetValue(authority)!, cancellationToken), token);
             using var client = new MeshClient(new Uri(context.Server), context.CertificateAuthority, context.Token);
             var mesh = await client.GetMeshAsync(cancellationToken);
             var contexts = Contexts.Load();
@@ -89,6 +89,10 @@ static class Cli
         }));
         return command;
     }
+
+    static string Server(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps
+        ? text
+        : throw new CommandException(ExitCode.Usage, $"'{text}' is not the URL of a control service: write https://HOST:8443");
 
     static async Task<string> ReadAsync(string file, CancellationToken cancellationToken)
     {

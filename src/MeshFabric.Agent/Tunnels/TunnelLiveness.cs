@@ -24,6 +24,12 @@ public sealed class TunnelLiveness
 
     public void Answered(TimeSpan roundTrip)
     {
+        if (!_everAnswered)
+        {
+            // What was lost before the tunnel existed says nothing about it.
+            _last.Clear();
+        }
+
         _everAnswered = true;
         _lostInARow = 0;
         RoundTrip = roundTrip;

@@ -20,6 +20,8 @@ public static class MessagingSetup
         services.AddSingleton<IAgentPost, AgentPost>();
         services.AddMassTransit(bus =>
         {
+            // The library would call home five minutes after the start.
+            bus.DisableUsageTelemetry();
             bus.AddConsumer<AgentConsumers>();
             bus.UsingRabbitMq((context, rabbit) => Configure(context, rabbit));
         });
