@@ -23,13 +23,6 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
             var changed = wanted.Where(w => !present.Contains(w)).ToList();
             var destinations = wanted.Select(w => w.Destination).ToHashSet();
             var unwanted = present.Where(p => p.Table != Main || !destinations.Contains(p.Destination)).ToList();
-            // The kernel does not replace an IPv6 ECMP route by one of other next hops as a whole: those are taken away first.
-            var stale = changed.Where(c => !c.Destination.IsIPv4).Select(c => present.FirstOrDefault(p => p.Destination == c.Destination)).OfType<DeviceRoute>().ToList();
-            if (stale.Count > 0)
-            {
-                _netlink.ChangeRoutes([], stale);
-            }
-
             _netlink.ChangeRoutes(changed, unwanted);
         }
 
@@ -49,10 +42,12 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         }
     }
 
+    // The kernel refuses IPv6 ECMP over devices without gateways ("Device only routes can not be added for IPv6 using the multipath API"):
+    // one plane that is alive carries a destination. Next hop objects would lift that.
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes) => new(
         route.Destination,
         route.Source?.Address,
-        route.Devices.Where(indexes.ContainsKey).Select(d => indexes[d]).Order().ToValueList(),
+        route.Devices.Where(indexes.ContainsKey).Select(d => indexes[d]).Order().Take(route.Destination.IsIPv4 ? int.MaxValue : 1).ToValueList(),
         route.Mtu,
         Protocol,
         Main);
