@@ -3,11 +3,9 @@ SHELL := /bin/bash
 CACHE ?= $(HOME)/.cache/meshfabric
 CONFIGURATION ?= Release
 SUITE ?=
-ONLY ?=
-KUBERNETES ?= no
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kernel bench demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: help build test demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -15,20 +13,14 @@ help: ## This list
 build: ## The four programs, runnable, in out/
 	@scripts/build.sh $(CONFIGURATION)
 
-demo: ## Three clusters become one flat network (KUBERNETES=yes: with real Kubernetes API servers)
-	@KUBERNETES=$(KUBERNETES) scripts/demo.sh up
+demo: ## Three clusters become one flat network
+	@scripts/demo.sh up
 
 demo-down: ## Removes every trace of the demo
 	@scripts/demo.sh down
 
 test: ## All tests (SUITE=unit|server|host|e2e runs one part); ends with "N passed, N failed"
 	@scripts/test.sh $(SUITE)
-
-test-kernel: ## The WireGuard contract against the kernel's implementation, in a virtual machine
-	@tests/kernel/run.sh
-
-bench: ## Measures and writes docs/benchmarks.md (ONLY=NAME runs one)
-	@scripts/bench.sh $(ONLY)
 
 lab: ## A lab of three clusters that stays up to play with
 	@scripts/lab.sh up
