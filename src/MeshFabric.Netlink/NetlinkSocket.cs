@@ -12,9 +12,11 @@ public sealed unsafe class NetlinkSocket : IDisposable
 {
     const int ExtAck = 11;
     const int CapAck = 10;
+    const int StrictCheck = 12;
     const int AddMembership = 1;
     const int SendBufferForce = 32;
     const int ReceiveBufferForce = 33;
+    const int ReceiveTimeout = 20;
     const short PollIn = 1;
     const int AckType = 2;
     const int DoneType = 3;
@@ -39,8 +41,13 @@ public sealed unsafe class NetlinkSocket : IDisposable
         var size = 1 << 22;
         _ = Libc.SetSocketOption(fd, Libc.SolNetlink, ExtAck, &one, sizeof(int));
         _ = Libc.SetSocketOption(fd, Libc.SolNetlink, CapAck, &one, sizeof(int));
+        // Dumps are filtered by the kernel (5.0 and newer) instead of here.
+        _ = Libc.SetSocketOption(fd, Libc.SolNetlink, StrictCheck, &one, sizeof(int));
         _ = Libc.SetSocketOption(fd, Libc.SolSocket, SendBufferForce, &size, sizeof(int));
         _ = Libc.SetSocketOption(fd, Libc.SolSocket, ReceiveBufferForce, &size, sizeof(int));
+        // struct timeval: no request of ours takes the kernel this long; better an error than a wait for ever.
+        var limit = stackalloc long[2] { 10, 0 };
+        _ = Libc.SetSocketOption(fd, Libc.SolSocket, ReceiveTimeout, (int*)limit, 2 * sizeof(long));
         return new NetlinkSocket(fd);
     }
 
@@ -75,8 +82,10 @@ public sealed unsafe class NetlinkSocket : IDisposable
 
     /// <summary>Sends what was written and reads until the acknowledgement or end of dump of <paramref name="last"/>.</summary>
     /// <exception cref="NetlinkException">The kernel refused one of the messages (the first refusal is told; the rest was still processed).</exception>
+    /// <param name="ignore">Error numbers that are none.</param>
+    /// <param name="throwAtOnce">Does not wait for the rest of a batch that is refused as a whole; the socket is of no more use then.</param>
     /// <returns>False when a dump was interrupted by changes and must be repeated.</returns>
-    public bool Exchange(MessageWriter messages, uint last, string operation, MessageHandler? onMessage = null, Func<int, bool>? ignore = null)
+    public bool Exchange(MessageWriter messages, uint last, string operation, MessageHandler? onMessage = null, Func<int, bool>? ignore = null, bool throwAtOnce = false)
     {
         Send(messages);
         NetlinkException? refused = null;
@@ -106,12 +115,12 @@ public sealed unsafe class NetlinkSocket : IDisposable
                         refused ??= new NetlinkException(operation, error, KernelText(message[..length], type));
                     }
 
-                    if (sequence == last)
+                    if (sequence == last || (throwAtOnce && refused is not null))
                     {
                         return refused is null ? consistent : throw refused;
                     }
                 }
-                else
+                else if (sequence == last)
                 {
                     onMessage?.Invoke(type, message[16..length]);
                 }

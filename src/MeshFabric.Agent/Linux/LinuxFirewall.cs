@@ -1,12 +1,14 @@
 using System.Diagnostics;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Netlink.NfTables;
 
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>Our nft table, replaced whole in one transaction. Whether it is still as it was is known by reading it back.</summary>
+/// <summary>Our nft tables, each replaced whole in one transaction. Whether they are still as they were is known by reading them back.</summary>
 public sealed class LinuxFirewall : IFirewall
 {
+    readonly IcmpTables _icmp = new();
     string? _appliedScript;
     string? _readBack;
 
@@ -14,18 +16,24 @@ public sealed class LinuxFirewall : IFirewall
     {
         var script = Nftables.Replace(config, mtu);
         await RunAsync(["-f", "-"], script, cancellationToken);
+        _icmp.Replace(MeshPlanner.DevicePrefix, Errors(config));
         _appliedScript = script;
         _readBack = await ListAsync(cancellationToken);
     }
 
     public async Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) =>
-        _appliedScript == Nftables.Replace(config, mtu) && _readBack is not null && _readBack == await ListAsync(cancellationToken);
+        _appliedScript == Nftables.Replace(config, mtu) && _readBack is not null && _readBack == await ListAsync(cancellationToken)
+        && _icmp.ReadHash() == IcmpTables.HashOf(MeshPlanner.DevicePrefix, Errors(config));
 
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
         await RunAsync(["-f", "-"], Nftables.Remove(), cancellationToken);
+        _icmp.Remove();
         _appliedScript = _readBack = null;
     }
+
+    static List<IcmpTranslation> Errors(FirewallConfig config) =>
+        config.Translations.Select(t => new IcmpTranslation(t.Local, t.Outside, t.Destinations)).ToList();
 
     // Null when the table is gone.
     static async Task<string?> ListAsync(CancellationToken cancellationToken)

@@ -42,12 +42,10 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         }
     }
 
-    // The kernel refuses IPv6 ECMP over devices without gateways ("Device only routes can not be added for IPv6 using the multipath API"):
-    // one plane that is alive carries a destination. Next hop objects would lift that.
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes) => new(
         route.Destination,
         route.Source?.Address,
-        route.Devices.Where(indexes.ContainsKey).Select(d => indexes[d]).Order().Take(route.Destination.IsIPv4 ? int.MaxValue : 1).ToValueList(),
+        route.Devices.Where(indexes.ContainsKey).Select(d => indexes[d]).Order().ToValueList(),
         route.Mtu,
         Protocol,
         Main);

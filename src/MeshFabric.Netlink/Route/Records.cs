@@ -8,13 +8,14 @@ namespace MeshFabric.Netlink.Route;
 /// <param name="Mtu">Bytes.</param>
 public sealed record Link(int Index, string Name, string Kind, int Mtu, bool IsUp);
 
-/// <param name="Cidr">Address and length as text, such as 192.0.2.1/24: unlike a <see cref="MeshFabric.Net.Cidr"/> it has host bits.</param>
+/// <summary>An address of a link: unlike a <see cref="Cidr"/> it has host bits.</summary>
 public sealed record LinkAddress(int LinkIndex, IPAddress Address, int Length)
 {
     public override string ToString() => $"{Address}/{Length}";
 }
 
-/// <summary>A route by devices.</summary>
+/// <summary>A route by point-to-point devices that resolve nothing: tunnels.</summary>
+/// <remarks>In IPv6 every next hop also gets the gateway fe80::1, without which the kernel has no ECMP there; tunnels take no notice of it.</remarks>
 /// <param name="Source">Preferred source address, or null.</param>
 /// <param name="LinkIndexes">One next hop each; several are ECMP with equal weights. Sorted.</param>
 /// <param name="Mtu">Locked route MTU in bytes; 0 for none.</param>

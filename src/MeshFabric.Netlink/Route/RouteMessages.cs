@@ -33,6 +33,31 @@ static class RouteMessages
         writer.EndNested(info);
     }
 
+    public static void WriteLinkName(MessageWriter writer, string name) => writer.AttributeText(LinkAttribute.Name, name);
+
+    // IFLA_VXLAN_*: ID 1, LINK 3, LOCAL 4, LEARNING 7, PORT 15 (big-endian), LOCAL6 17
+    public static void WriteNewVxlan(MessageWriter writer, string name, VxlanOptions options)
+    {
+        WriteLink(writer, 0);
+        writer.AttributeText(LinkAttribute.Name, name);
+        if (options.HardwareAddress is { } hardware)
+        {
+            writer.Attribute(LinkAttribute.HardwareAddress, hardware.GetAddressBytes());
+        }
+
+        var info = writer.BeginNested(LinkAttribute.Info);
+        writer.Attribute(LinkAttribute.InfoKind, "vxlan"u8);
+        var data = writer.BeginNested(LinkAttribute.InfoData);
+        writer.AttributeU32(1, options.Vni);
+        writer.AttributeAddress(options.Local.AddressFamily == AddressFamily.InterNetwork ? 4 : 17, options.Local);
+        writer.AttributeU8(7, 0);
+        Span<byte> port = stackalloc byte[2];
+        BinaryPrimitives.WriteUInt16BigEndian(port, options.Port);
+        writer.Attribute(15, port);
+        writer.EndNested(data);
+        writer.EndNested(info);
+    }
+
     public static Link? ReadLink(ReadOnlySpan<byte> payload)
     {
         if (payload.Length < 16)
@@ -131,20 +156,34 @@ static class RouteMessages
         if (route.LinkIndexes.Count == 1)
         {
             writer.AttributeU32(RouteAttribute.OutputLink, (uint)route.LinkIndexes[0]);
+            WriteGateway(writer, route);
             return;
         }
 
-        // struct rtnexthop: u16 length, u8 flags, u8 hops (weight - 1), s32 index
+        // struct rtnexthop: u16 length with its attributes, u8 flags, u8 hops (weight - 1), s32 index
         var multipath = writer.BeginNested(RouteAttribute.Multipath);
         foreach (var index in route.LinkIndexes)
         {
-            writer.U16(8);
+            writer.U16((ushort)(route.Destination.IsIPv4 ? 8 : 8 + 4 + 16));
             writer.U8(0);
             writer.U8(0);
             writer.U32((uint)index);
+            WriteGateway(writer, route);
         }
 
         writer.EndNested(multipath);
+    }
+
+    // The kernel takes an IPv6 next hop into ECMP only if it has a gateway (rt6_qualify_for_ecmp); a tunnel never asks who that is. Routes of one
+    // next hop have it too, so that one and several replace each other in place.
+    static readonly IPAddress AnyGateway = IPAddress.Parse("fe80::1");
+
+    static void WriteGateway(MessageWriter writer, DeviceRoute route)
+    {
+        if (!route.Destination.IsIPv4)
+        {
+            writer.AttributeAddress(RouteAttribute.Gateway, AnyGateway);
+        }
     }
 
     const int MetricMtu = 2;
@@ -228,7 +267,7 @@ static class RouteMessages
 
     static class LinkAttribute
     {
-        public const int Name = 3, Mtu = 4, Info = 18, InfoKind = 1;
+        public const int HardwareAddress = 1, Name = 3, Mtu = 4, Info = 18, InfoKind = 1, InfoData = 2;
     }
 
     static class AddressAttribute
@@ -238,6 +277,6 @@ static class RouteMessages
 
     static class RouteAttribute
     {
-        public const int Destination = 1, OutputLink = 4, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15;
+        public const int Destination = 1, OutputLink = 4, Gateway = 5, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15;
     }
 }

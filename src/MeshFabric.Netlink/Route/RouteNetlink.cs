@@ -4,7 +4,7 @@ using MeshFabric.Net;
 
 namespace MeshFabric.Netlink.Route;
 
-/// <summary>Links, addresses and routes by rtnetlink (rtnetlink(7)), in the network namespace it was opened in. One user at a time.</summary>
+/// <summary>Links, addresses, routes and policy rules by rtnetlink (rtnetlink(7)), in the network namespace it was opened in. One user at a time.</summary>
 public sealed class RouteNetlink : IDisposable
 {
     const int RouteProtocol = 0;
@@ -20,11 +20,34 @@ public sealed class RouteNetlink : IDisposable
 
     public IReadOnlyList<Link> Links() => Dump(RouteMessages.GetLink, w => RouteMessages.WriteLink(w, 0), RouteMessages.NewLink, "listing links", p => RouteMessages.ReadLink(p));
 
-    public Link? FindLink(string name) => Links().FirstOrDefault(l => l.Name == name);
+    /// <summary>Null when there is none of that name.</summary>
+    public Link? FindLink(string name)
+    {
+        Link? found = null;
+        try
+        {
+            Request(RouteMessages.GetLink, MessageFlags.None, $"looking for the link {name}", w =>
+            {
+                RouteMessages.WriteLink(w, 0);
+                RouteMessages.WriteLinkName(w, name);
+            }, onMessage: (_, payload) => found = RouteMessages.ReadLink(payload));
+        }
+        catch (NetlinkException e) when (e.IsNotFound)
+        {
+            return null;
+        }
+
+        return found;
+    }
 
     /// <exception cref="NetlinkException">It exists already, or the kernel has no such kind.</exception>
     public void AddLink(string name, string kind) =>
         Request(RouteMessages.NewLink, MessageFlags.Create | MessageFlags.Exclusive, $"adding the {kind} link {name}", w => RouteMessages.WriteNewLink(w, name, kind));
+
+    /// <summary>Adds a VXLAN device (RFC 7348) that learns nothing: its forwarding entries are static.</summary>
+    /// <exception cref="NetlinkException">It exists already, or another device has the same VNI and port.</exception>
+    public void AddVxlan(string name, VxlanOptions options) =>
+        Request(RouteMessages.NewLink, MessageFlags.Create | MessageFlags.Exclusive, $"adding the vxlan link {name}", w => RouteMessages.WriteNewVxlan(w, name, options));
 
     public void DeleteLink(int index) =>
         Request(RouteMessages.DelLink, MessageFlags.None, $"deleting link {index}", w => RouteMessages.WriteLink(w, index), e => e == NetlinkException.NoDevice);
@@ -39,7 +62,7 @@ public sealed class RouteNetlink : IDisposable
     });
 
     public IReadOnlyList<LinkAddress> Addresses() =>
-        Dump(RouteMessages.GetAddress, w => w.U32(0), RouteMessages.NewAddress, "listing addresses", p => RouteMessages.ReadAddress(p));
+        Dump(RouteMessages.GetAddress, w => w.Bytes(stackalloc byte[8]), RouteMessages.NewAddress, "listing addresses", p => RouteMessages.ReadAddress(p));
 
     public void AddAddress(LinkAddress address) =>
         Request(RouteMessages.NewAddress, MessageFlags.Create | MessageFlags.Replace, $"adding {address}", w => RouteMessages.WriteAddress(w, address));
@@ -55,8 +78,11 @@ public sealed class RouteNetlink : IDisposable
         {
             routes.AddRange(Dump(RouteMessages.GetRoute, w =>
             {
+                // struct rtmsg; the kernel compares the protocol (byte 5) itself, so a full Internet table is not copied to us
                 w.U8(RouteMessages.Family(family));
-                w.Bytes(stackalloc byte[11]);
+                w.Bytes(stackalloc byte[4]);
+                w.U8(protocol);
+                w.Bytes(stackalloc byte[6]);
             }, RouteMessages.NewRoute, "listing routes", p => RouteMessages.ReadRoute(p)).Where(r => r.Protocol == protocol));
         }
 
@@ -107,6 +133,18 @@ public sealed class RouteNetlink : IDisposable
         }
     }
 
+    /// <summary>Policy rules that ask a table, both families, in order of priority.</summary>
+    public IReadOnlyList<PolicyRule> Rules() =>
+        Dump(RuleMessages.Get, w => w.Bytes(stackalloc byte[12]), RuleMessages.New, "listing rules", p => RuleMessages.Read(p)).OrderBy(r => r.IsIPv4 ? 0 : 1).ThenBy(r => r.Priority).ToList();
+
+    /// <summary>Adds a rule; the very same one a second time is no error.</summary>
+    public void AddRule(PolicyRule rule) =>
+        Request(RuleMessages.New, MessageFlags.Create | MessageFlags.Exclusive, $"adding the rule {rule.Priority}", w => RuleMessages.Write(w, rule), e => e == NetlinkException.Exists);
+
+    /// <summary>Deletes this very rule; one that does not exist is no error.</summary>
+    public void DeleteRule(PolicyRule rule) =>
+        Request(RuleMessages.Delete, MessageFlags.None, $"deleting the rule {rule.Priority}", w => RuleMessages.Write(w, rule), e => e == NetlinkException.NoEntry);
+
     /// <summary>How the kernel would send to <paramref name="to"/>; null when it has no route.</summary>
     public RouteLookup? Lookup(IPAddress to)
     {
@@ -140,14 +178,14 @@ public sealed class RouteNetlink : IDisposable
         .OrderBy(r => r.Destination)
         .ToList();
 
-    void Request(ushort type, MessageFlags flags, string operation, Action<MessageWriter> body, Func<int, bool>? ignore = null)
+    void Request(ushort type, MessageFlags flags, string operation, Action<MessageWriter> body, Func<int, bool>? ignore = null, MessageHandler? onMessage = null)
     {
         _writer.Clear();
         var sequence = _socket.NextSequence();
         _writer.Begin(type, flags | MessageFlags.Request | MessageFlags.Ack, sequence);
         body(_writer);
         _writer.End();
-        _socket.Exchange(_writer, sequence, operation, ignore: ignore);
+        _socket.Exchange(_writer, sequence, operation, onMessage, ignore);
     }
 
     delegate T? Decode<T>(ReadOnlySpan<byte> payload);
