@@ -15,7 +15,8 @@ public enum BackendChoice
 
 /// <param name="LogDirectory">Where userspace processes log.</param>
 /// <param name="SocketDirectory">Where userspace processes have their control sockets.</param>
-public sealed record BackendOptions(string LogDirectory, string SocketDirectory = "/var/run/wireguard");
+/// <param name="NamespacePath">Network namespace of the devices, such as /run/netns/NAME; null for this process's own.</param>
+public sealed record BackendOptions(string LogDirectory, string SocketDirectory = "/var/run/wireguard", string? NamespacePath = null);
 
 public static class WireGuardBackends
 {
@@ -25,7 +26,7 @@ public static class WireGuardBackends
     /// <exception cref="WireGuardException">Unavailable; the message says what to install.</exception>
     public static IWireGuardBackend Open(BackendChoice choice, BackendOptions options, TimeProvider time)
     {
-        if (choice != BackendChoice.Userspace && TryKernel() is { } kernel)
+        if (choice != BackendChoice.Userspace && TryKernel(options.NamespacePath) is { } kernel)
         {
             return kernel;
         }
@@ -36,15 +37,15 @@ public static class WireGuardBackends
         }
 
         return FindProgram() is { } program
-            ? new UserspaceBackend(program, options.SocketDirectory, options.LogDirectory, time)
+            ? new UserspaceBackend(program, options.SocketDirectory, options.LogDirectory, time, options.NamespacePath)
             : throw new WireGuardException(WireGuardError.Unavailable, "neither the kernel's WireGuard nor wireguard-go is available: load the kernel module (modprobe wireguard), or install wireguard-go 0.0.20230223 or newer (Debian: apt-get install -t bookworm-backports wireguard-go)");
     }
 
-    static KernelBackend? TryKernel()
+    static KernelBackend? TryKernel(string? namespacePath)
     {
         try
         {
-            return KernelBackend.TryOpen();
+            return KernelBackend.TryOpen(namespacePath);
         }
         catch (NetlinkException e) when (e.IsDenied)
         {

@@ -41,8 +41,13 @@ public sealed class KernelBackend : IWireGuardBackend
 
     public Task<bool> EnsureAsync(string device, CancellationToken cancellationToken) => RunAsync(() =>
     {
-        if (_route.FindLink(device) is not null)
+        if (_route.FindLink(device) is { } existing)
         {
+            if (existing.Kind != KernelCodec.Family)
+            {
+                throw new WireGuardException(WireGuardError.Refused, $"a link named {device} exists already, of kind '{existing.Kind}': delete it, or stop what made it");
+            }
+
             return false;
         }
 

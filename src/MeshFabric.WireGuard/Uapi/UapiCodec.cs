@@ -114,10 +114,10 @@ public static class UapiCodec
                     own = IsZero(value) ? null : new PrivateKey(Bytes(value)).ToPublicKey();
                     break;
                 case "listen_port":
-                    port = (int)Unsigned(key, value);
+                    port = (int)Unsigned(key, value, ushort.MaxValue);
                     break;
                 case "fwmark":
-                    mark = (uint)Unsigned(key, value);
+                    mark = (uint)Unsigned(key, value, uint.MaxValue);
                     break;
                 case "public_key":
                     peers.Add(new PeerLines(new PublicKey(Bytes(value))));
@@ -159,13 +159,16 @@ public static class UapiCodec
         }
     }
 
-    static ulong Unsigned(string key, string value) =>
-        ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+    static ulong Unsigned(string key, string value, ulong largest = ulong.MaxValue) =>
+        ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= largest
             ? number
-            : throw new WireGuardException(WireGuardError.Protocol, $"{key} in the device's answer is not a number: {value}");
+            : throw new WireGuardException(WireGuardError.Protocol, $"{key} in the device's answer is not a number up to {largest}: {value}");
 
     sealed class PeerLines(PublicKey key)
     {
+        // 9999-12-31, the last day that a DateTimeOffset knows.
+        const ulong LatestSecond = 253_402_214_400;
+
         readonly List<Cidr> _allowed = [];
         bool _preshared;
         IPEndPoint? _endpoint;
@@ -182,13 +185,13 @@ public static class UapiCodec
                     _endpoint = IPEndPoint.TryParse(value, out var endpoint) ? endpoint : throw new WireGuardException(WireGuardError.Protocol, $"an endpoint in the device's answer is malformed: {value}");
                     break;
                 case "persistent_keepalive_interval":
-                    _keepalive = Unsigned(name, value);
+                    _keepalive = Unsigned(name, value, ushort.MaxValue);
                     break;
                 case "last_handshake_time_sec":
-                    _seconds = Unsigned(name, value);
+                    _seconds = Unsigned(name, value, LatestSecond);
                     break;
                 case "last_handshake_time_nsec":
-                    _nanoseconds = Unsigned(name, value);
+                    _nanoseconds = Unsigned(name, value, 999_999_999);
                     break;
                 case "rx_bytes":
                     _received = Unsigned(name, value);

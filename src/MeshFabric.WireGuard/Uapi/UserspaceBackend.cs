@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using MeshFabric.Netlink;
+using MeshFabric.Netlink.Route;
 
 namespace MeshFabric.WireGuard.Uapi;
 
@@ -8,9 +10,11 @@ namespace MeshFabric.WireGuard.Uapi;
 /// <param name="program">Path of wireguard-go.</param>
 /// <param name="socketDirectory">Where it puts its control sockets; wireguard-go knows only /var/run/wireguard.</param>
 /// <param name="logDirectory">Its output goes to NAME.log there.</param>
-public sealed class UserspaceBackend(string program, string socketDirectory, string logDirectory, TimeProvider time) : IWireGuardBackend
+/// <param name="namespacePath">Network namespace of the devices, such as /run/netns/NAME; null for this process's own.</param>
+public sealed class UserspaceBackend(string program, string socketDirectory, string logDirectory, TimeProvider time, string? namespacePath = null) : IWireGuardBackend
 {
     static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3);
     static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
     readonly ConcurrentDictionary<string, DeviceConfig> _lastWanted = new();
@@ -24,11 +28,14 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
             return [];
         }
 
+        // Control sockets belong to the mount namespace, devices to the network namespace: others' may lie beside ours.
+        using var netlink = RouteNetlink.Open(namespacePath);
+        var links = netlink.Links().Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
         var alive = new List<string>();
         foreach (var path in Directory.EnumerateFiles(socketDirectory, "*.sock").Order(StringComparer.Ordinal))
         {
             var device = Path.GetFileNameWithoutExtension(path);
-            if (await IsServedAsync(device, cancellationToken))
+            if (links.Contains(device) && await IsServedAsync(device, cancellationToken))
             {
                 alive.Add(device);
             }
@@ -39,14 +46,21 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
 
     public async Task<bool> EnsureAsync(string device, CancellationToken cancellationToken)
     {
-        if (await IsServedAsync(device, cancellationToken))
+        var served = await IsServedAsync(device, cancellationToken);
+        if (served && HasLink(device))
         {
             return false;
         }
 
+        if (served && !IsRunning(device))
+        {
+            throw new WireGuardException(WireGuardError.Refused, $"{SocketPath(device)} belongs to a device of another network namespace: give each namespace a {socketDirectory} of its own");
+        }
+
         _lastWanted.TryRemove(device, out _);
-        // What a dead process left: wireguard-go refuses to start while the file exists.
-        File.Delete(SocketPath(device));
+        // What a dead process left (wireguard-go refuses to start while the file exists), or one that no longer answers.
+        DeleteSocket(device);
+        await EndProcessAsync(device, TimeSpan.Zero, cancellationToken);
         Directory.CreateDirectory(logDirectory);
         await StartAsync(device, cancellationToken);
         await WaitAsync(device, served: true, cancellationToken);
@@ -70,30 +84,59 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
     public async Task DeleteAsync(string device, CancellationToken cancellationToken)
     {
         _lastWanted.TryRemove(device, out _);
-        if (!await IsServedAsync(device, cancellationToken))
+        if (!HasLink(device) && !IsRunning(device) && await IsServedAsync(device, cancellationToken))
         {
-            File.Delete(SocketPath(device));
+            // Another namespace's.
             return;
         }
 
         // wireguard-go ends when its control socket goes away, and takes its interface along.
-        File.Delete(SocketPath(device));
-        var deadline = time.GetTimestamp();
-        while (Process(device) is { } process)
-        {
-            if (time.GetElapsedTime(deadline) > TimeSpan.FromSeconds(3))
-            {
-                process.Kill();
-            }
-
-            process.Dispose();
-            await Task.Delay(Step, time, cancellationToken);
-        }
+        DeleteSocket(device);
+        await EndProcessAsync(device, EndLimit, cancellationToken);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     string SocketPath(string device) => Path.Combine(socketDirectory, device + ".sock");
+
+    // The directory may not exist yet: wireguard-go makes it.
+    void DeleteSocket(string device)
+    {
+        if (File.Exists(SocketPath(device)))
+        {
+            File.Delete(SocketPath(device));
+        }
+    }
+
+    bool HasLink(string device)
+    {
+        using var netlink = RouteNetlink.Open(namespacePath);
+        return netlink.FindLink(device) is not null;
+    }
+
+    bool IsRunning(string device)
+    {
+        using var process = Process(device);
+        return process is not null;
+    }
+
+    // Waits for its end; kills it after the limit.
+    async Task EndProcessAsync(string device, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (Process(device) is { } process)
+        {
+            using (process)
+            {
+                if (time.GetElapsedTime(started) >= limit)
+                {
+                    process.Kill();
+                }
+            }
+
+            await Task.Delay(Step, time, cancellationToken);
+        }
+    }
 
     async Task<bool> IsServedAsync(string device, CancellationToken cancellationToken)
     {
@@ -118,9 +161,15 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
-            ArgumentList = { "-c", "exec setsid -f \"$1\" -f \"$2\" </dev/null >>\"$3\" 2>&1", "sh", program, device, Path.Combine(logDirectory, device + ".log") },
+            ArgumentList = { "-c", "log=$1; shift; exec setsid -f \"$@\" </dev/null >>\"$log\" 2>&1", "sh", Path.Combine(Path.GetFullPath(logDirectory), device + ".log") },
             UseShellExecute = false,
+            WorkingDirectory = "/",
         };
+        foreach (var argument in namespacePath is null ? [program, "-f", device] : (string[])["nsenter", $"--net={namespacePath}", program, "-f", device])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
         start.Environment["LOG_LEVEL"] = "error";
         start.Environment["WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD"] = "1";
         using var shell = System.Diagnostics.Process.Start(start)
@@ -152,7 +201,7 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
         return File.Exists(path) ? File.ReadLines(path).LastOrDefault() ?? "its log is empty" : "it wrote no log";
     }
 
-    // The process whose command line ends in "-f DEVICE" and whose program is ours, in our mount and network namespaces.
+    // The process whose command line ends in "-f DEVICE" and whose program is ours, in our network namespace.
     Process? Process(string device)
     {
         var name = Path.GetFileName(program);
@@ -183,6 +232,10 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
         }
     }
 
-    static bool SameNamespace(int pid) =>
-        new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net")).LinkTarget == new FileInfo("/proc/self/ns/net").LinkTarget;
+    bool SameNamespace(int pid) =>
+        new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net")).LinkTarget == _namespace.Value;
+
+    readonly Lazy<string?> _namespace = new(() => namespacePath is null
+        ? new FileInfo("/proc/self/ns/net").LinkTarget
+        : NamespaceThread.Run(namespacePath, () => new FileInfo("/proc/thread-self/ns/net").LinkTarget));
 }

@@ -63,9 +63,12 @@ public sealed partial class NetworkNamespace : IDisposable
         return new Socket(new SafeSocketHandle(fd, ownsHandle: true));
     }
 
+    /// <summary>Process ids of everything that runs inside.</summary>
+    public IReadOnlyList<string> Processes() => Execute(["ip", "netns", "pids", Name], "").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
     public void Dispose()
     {
-        foreach (var pid in Execute(["ip", "netns", "pids", Name], "").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var pid in Processes())
         {
             Execute(["kill", "-KILL", pid], "");
         }
