@@ -43,12 +43,16 @@ for s in "${suites[@]}"; do
 done
 
 groups=()
-wants server && groups+=(services)
+wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
 wants e2e && groups+=(gateway services lab)
 if [ ${#groups[@]} -gt 0 ]; then
   say "packages"
   deploy/scripts/install-packages.sh "${groups[@]}" >"$logs/packages.log" 2>&1 </dev/null || { fail "packages"; tail -20 "$logs/packages.log"; exit 1; }
+fi
+if wants server; then
+  [ -x "$cache/kubernetes/bin/kube-apiserver" ] || say "building Kubernetes from Debian's source package (8 to 20 minutes, once)"
+  tests/kubernetes/build-binaries.sh "$cache/kubernetes" >"$logs/kubernetes.log" 2>&1 </dev/null || { fail "kubernetes binaries"; tail -20 "$logs/kubernetes.log"; exit 1; }
 fi
 step "build ($configuration, warnings are errors)" build dotnet build MeshFabric.sln -c "$configuration" -v minimal --nologo || { grep -E 'error' "$logs/build.log" | sort -u | head -20; exit 1; }
 if wants format; then step "format" format dotnet format MeshFabric.sln --no-restore --verify-no-changes; fi

@@ -1,0 +1,63 @@
+using System.IO;
+using System.Linq;
+using k8s;
+using k8s.Exceptions;
+using YamlDotNet.Core;
+
+namespace MeshFabric.Agent.Kubernetes;
+
+/// <summary>Opens the cluster's API as configured; nothing is sent yet.</summary>
+static class KubernetesConnection
+{
+    static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(30);
+
+    /// <exception cref="KubernetesInventoryException">No kubeconfig, no such context, or not in a pod.</exception>
+    public static IKubernetes Open(KubernetesOptions options)
+    {
+        var configuration = options.Kubeconfig is { } file ? FromFile(file, options.Context) : InCluster();
+        configuration.HttpClientTimeout = RequestLimit;
+        try
+        {
+            return new k8s.Kubernetes(configuration);
+        }
+        catch (Exception e) when (e is KubeConfigException or FormatException or System.Security.Cryptography.CryptographicException or UriFormatException)
+        {
+            throw new KubernetesInventoryException($"the credentials in {options.Kubeconfig ?? "the service account"} cannot be used: {e.Message}", e);
+        }
+    }
+
+    static KubernetesClientConfiguration FromFile(string file, string? context)
+    {
+        if (!File.Exists(file))
+        {
+            throw new KubernetesInventoryException($"there is no kubeconfig {file}: give its path with --kubeconfig, or --in-cluster inside a pod");
+        }
+
+        try
+        {
+            var known = KubernetesClientConfiguration.LoadKubeConfig(file).Contexts?.Select(c => c.Name).ToList() ?? [];
+            if (context is not null && !known.Contains(context))
+            {
+                throw new KubernetesInventoryException($"kubeconfig {file} has no context '{context}'; it has: {(known.Count == 0 ? "none" : string.Join(", ", known))}");
+            }
+
+            return KubernetesClientConfiguration.BuildConfigFromConfigFile(file, context);
+        }
+        catch (Exception e) when (e is KubeConfigException or YamlException or FormatException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        {
+            throw new KubernetesInventoryException($"kubeconfig {file} cannot be used: {e.Message}", e);
+        }
+    }
+
+    static KubernetesClientConfiguration InCluster()
+    {
+        try
+        {
+            return KubernetesClientConfiguration.InClusterConfig();
+        }
+        catch (Exception e) when (e is KubeConfigException or IOException)
+        {
+            throw new KubernetesInventoryException("this is not a pod with a service account: --in-cluster works inside the cluster only; elsewhere give --kubeconfig FILE", e);
+        }
+    }
+}

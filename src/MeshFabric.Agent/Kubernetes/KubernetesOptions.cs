@@ -1,0 +1,19 @@
+using MeshFabric.Net;
+
+namespace MeshFabric.Agent.Kubernetes;
+
+/// <summary>How the cluster's own API is reached, and what is known better than it can tell.</summary>
+public sealed record KubernetesOptions
+{
+    /// <summary>Null: in-cluster configuration, from the service account that the pod runs as.</summary>
+    public string? Kubeconfig { get; init; }
+
+    /// <summary>Null: the kubeconfig's current context.</summary>
+    public string? Context { get; init; }
+
+    /// <summary>When not empty, taken as the cluster's pod CIDRs without looking any further.</summary>
+    public ValueList<Cidr> PodCidrs { get; init; } = ValueList<Cidr>.Empty;
+
+    /// <summary>How often the parts that are not watched (configuration, version, Service CIDR) are read again.</summary>
+    public TimeSpan Refresh { get; init; } = TimeSpan.FromMinutes(5);
+}

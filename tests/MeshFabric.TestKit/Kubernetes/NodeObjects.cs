@@ -1,0 +1,61 @@
+using System.Globalization;
+using k8s;
+using k8s.Models;
+
+namespace MeshFabric.TestKit.Kubernetes;
+
+/// <summary>Makes Node objects as a kubelet and a cloud's controller would.</summary>
+public static class NodeObjects
+{
+    public static async Task<V1Node> CreateNodeAsync(this IKubernetes client, NodeObject node, CancellationToken cancellationToken)
+    {
+        var made = await client.CoreV1.CreateNodeAsync(
+            new V1Node
+            {
+                Metadata = new V1ObjectMeta { Name = node.Name, Labels = node.Labels },
+                Spec = new V1NodeSpec { PodCIDR = node.PodCidrs.Length > 0 ? node.PodCidrs[0] : null, PodCIDRs = node.PodCidrs.Length > 0 ? node.PodCidrs : null, ProviderID = node.ProviderId },
+            },
+            cancellationToken: cancellationToken);
+        return await client.SetNodeStatusAsync(made, node, cancellationToken);
+    }
+
+    /// <summary>Replaces the status by what <paramref name="node"/> says.</summary>
+    public static Task<V1Node> SetNodeStatusAsync(this IKubernetes client, V1Node made, NodeObject node, CancellationToken cancellationToken)
+    {
+        made.Status = new V1NodeStatus
+        {
+            Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
+            Conditions = [new V1NodeCondition { Type = "Ready", Status = node.Ready ? "True" : "False", Reason = "Test", Message = string.Create(CultureInfo.InvariantCulture, $"ready: {node.Ready}") }],
+            NodeInfo = new V1NodeSystemInfo
+            {
+                KubeletVersion = node.KubeletVersion,
+                Architecture = "amd64",
+                BootID = "",
+                ContainerRuntimeVersion = "",
+                KernelVersion = "",
+                KubeProxyVersion = "",
+                MachineID = "",
+                OperatingSystem = "linux",
+                OsImage = "",
+                SystemUUID = "",
+            },
+        };
+        return client.CoreV1.ReplaceNodeStatusAsync(made, made.Metadata.Name, cancellationToken: cancellationToken);
+    }
+}
+
+/// <summary>What a test wants to say about a node.</summary>
+public sealed record NodeObject(string Name)
+{
+    public bool Ready { get; init; } = true;
+
+    public string[] Addresses { get; init; } = [];
+
+    public string[] PodCidrs { get; init; } = [];
+
+    public string? ProviderId { get; init; }
+
+    public string KubeletVersion { get; init; } = "v1.20.2";
+
+    public Dictionary<string, string> Labels { get; init; } = [];
+}

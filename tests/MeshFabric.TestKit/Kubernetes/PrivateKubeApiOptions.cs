@@ -1,0 +1,25 @@
+using System.Net;
+
+namespace MeshFabric.TestKit.Kubernetes;
+
+/// <summary>How a <see cref="PrivateKubeApi"/> is started.</summary>
+/// <param name="Directory">Its own: certificates, etcd's data, logs, kubeconfig.</param>
+public sealed record PrivateKubeApiOptions(string Directory)
+{
+    /// <summary>The API server listens here; etcd and the controller manager only on the loopback.</summary>
+    public IPAddress Address { get; init; } = IPAddress.Loopback;
+
+    /// <summary>0: a free one is taken at the first start and kept.</summary>
+    public int Port { get; init; }
+
+    public string ServiceCidr { get; init; } = "10.96.0.0/16";
+
+    /// <summary>When set, a controller manager runs too and gives every node a /24 (or /64) out of it.</summary>
+    public string? PodCidr { get; init; }
+
+    /// <summary>Put before every command, such as <c>ip netns exec NAME</c>.</summary>
+    public IReadOnlyList<string> CommandPrefix { get; init; } = [];
+
+    /// <summary>The machine is shared and slow; an API server on an idle core is ready within 5 seconds.</summary>
+    public TimeSpan StartLimit { get; init; } = TimeSpan.FromMinutes(3);
+}
