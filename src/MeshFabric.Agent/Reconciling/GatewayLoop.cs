@@ -1,4 +1,4 @@
-using System.Net;
+using System.Threading.Channels;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Messaging;
@@ -24,7 +24,7 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
     static readonly TimeSpan CompletePeriod = TimeSpan.FromSeconds(60);
 
     readonly Lock _factsLock = new();
-    readonly SemaphoreSlim _wake = new(0, 1);
+    readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     readonly TunnelWatch _tunnels = new(time);
     FactsReplica _replica = new(null);
     AgentIdentity? _identity;
@@ -32,7 +32,7 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
     GatewayConfig? _config;
     long _appliedRevision;
     bool _reportDue = true;
-    bool _leaving;
+    volatile bool _leaving;
     DateTimeOffset _lastHeartbeat;
     DateTimeOffset _lastComplete;
     string _backend = "";
@@ -44,8 +44,21 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
     public Task OnProbeTunnelsAsync(ProbeTunnels message, CancellationToken cancellationToken)
     {
         // Takes seconds: the next message must not wait for it.
-        _ = Task.Run(async () => await link.SendAsync(await _tunnels.ProbeAsync(_config, message, cancellationToken), CancellationToken.None), cancellationToken);
+        _ = AnswerAsync(message);
         return Task.CompletedTask;
+    }
+
+    async Task AnswerAsync(ProbeTunnels message)
+    {
+        try
+        {
+            await link.SendAsync(await _tunnels.ProbeAsync(_config, message, CancellationToken.None), CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // Whoever asked sees that no answer came.
+            LogProbeFailed(log, message.ProbeId, e.Message);
+        }
     }
 
     public Task OnLeaveMeshAsync(LeaveMesh message, CancellationToken cancellationToken)
@@ -100,7 +113,7 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
                 return;
             }
 
-            await _wake.WaitAsync(_tunnels.AllConnected ? Turn : QuickTurn, stoppingToken).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await SleepAsync(_tunnels.AllConnected ? Turn : QuickTurn, stoppingToken);
         }
     }
 
@@ -218,12 +231,16 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
         Wake();
     }
 
-    void Wake()
+    // From any thread, at any time: a wake-up that is already pending is enough.
+    void Wake() => _wake.Writer.TryWrite(true);
+
+    async Task SleepAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
-        if (_wake.CurrentCount == 0)
-        {
-            _wake.Release();
-        }
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        until.CancelAfter(limit);
+        Task woken = _wake.Reader.WaitToReadAsync(until.Token).AsTask();
+        await woken.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _wake.Reader.TryRead(out _);
     }
 
     [LoggerMessage(5001, LogLevel.Information, "Waiting to be enrolled: run 'meshfabric-agent join --state {Directory} ...' on this host")]
@@ -240,6 +257,9 @@ public sealed partial class GatewayLoop(AgentStateDirectory state, IControlLink 
 
     [LoggerMessage(5005, LogLevel.Information, "Facts {Outcome}, now at revision {Revision}")]
     static partial void LogFacts(ILogger logger, FactsOutcome outcome, long revision);
+
+    [LoggerMessage(5007, LogLevel.Warning, "Probe {ProbeId} could not be answered: {Reason}")]
+    static partial void LogProbeFailed(ILogger logger, string probeId, string reason);
 
     [LoggerMessage(5006, LogLevel.Warning, "Leaving the mesh: {Reason}")]
     static partial void LogLeaving(ILogger logger, string reason);
