@@ -32,7 +32,12 @@ sealed class InventoryStream : ILoggerFactory, ILogger, IAsyncDisposable
     }
 
     public Task UntilLoggedAsync(string text, CancellationToken cancellationToken) =>
-        UntilAsync(() => Logged.Any(l => l.Contains(text, StringComparison.Ordinal)), cancellationToken);
+        UntilLoggedAsync(text, 1, cancellationToken);
+
+    public Task UntilLoggedAsync(string text, int times, CancellationToken cancellationToken) =>
+        UntilAsync(() => TimesLogged(text) >= times, cancellationToken);
+
+    public int TimesLogged(string text) => Logged.Count(l => l.Contains(text, StringComparison.Ordinal));
 
     public async ValueTask DisposeAsync()
     {

@@ -97,12 +97,13 @@ public sealed class KubernetesInventoryTests(KubeApiServer server) : IClassFixtu
                 await admin.CoreV1.CreateNamespacedConfigMapAsync(new V1ConfigMap { Metadata = new() { Name = $"later-{i}" } }, "default", cancellationToken: Cancel);
             }
 
-            Assert.DoesNotContain(stream.Logged, l => l.Contains("410 Gone", StringComparison.Ordinal));
             await api.KillServerAsync(Cancel);
+            // A server that was merely restarted may say it too, for its watch cache is new: only one more counts.
+            var gone = stream.TimesLogged("410 Gone");
             await api.CompactAsync(Cancel);
             await api.StartServersAsync(Cancel);
             await admin.CoreV1.DeleteNodeAsync("before", cancellationToken: Cancel);
-            await stream.UntilLoggedAsync("410 Gone", Cancel);
+            await stream.UntilLoggedAsync("410 Gone", gone + 1, Cancel);
             await stream.UntilAsync(i => i.Nodes is [{ Name: "after" }], Cancel);
         }
         finally
