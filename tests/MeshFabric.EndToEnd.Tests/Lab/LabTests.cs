@@ -7,6 +7,7 @@ using MeshFabric.Lab.Traffic;
 namespace MeshFabric.EndToEnd.Tests.Lab;
 
 /// <summary>The lab itself, without the product: what the other tests stand on.</summary>
+[Collection(WholeMachine.Name)]
 public sealed class LabTests
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

@@ -77,6 +77,7 @@ public sealed class JoinedLab : IAsyncLifetime
     }
 }
 
+[Collection(WholeMachine.Name)]
 public sealed class MainJobTests(JoinedLab lab) : IClassFixture<JoinedLab>
 {
     [Fact]
