@@ -16,7 +16,7 @@ public static class Telemetry
             .WithMetrics(metrics => metrics
                 .AddMeter(meters)
                 .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime", "Npgsql", "MassTransit")
-                .AddPrometheusExporter());
+                .AddPrometheusExporter(exporter => exporter.ScopeInfoEnabled = false));
         return services;
     }
 

@@ -6,18 +6,27 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.State;
 using MeshFabric.Contracts.Http;
+using MeshFabric.ServiceDefaults;
 
 namespace MeshFabric.Agent.Enrolment;
 
 /// <summary>Enrolment failed; the message says where, why and what to do.</summary>
 public sealed class EnrolmentException(string message, Exception? inner = null) : Exception(message, inner);
 
+/// <summary>What this host wants to be.</summary>
+/// <param name="Cluster">Null: the one that the token names.</param>
+/// <param name="Endpoints">Candidates in order of preference; none: this gateway only dials out.</param>
+/// <param name="Inventory">As it is now; null leaves the cluster as it was created.</param>
+/// <param name="Source">Where the inventory is read from then on; null for nowhere.</param>
+public sealed record EnrolmentRequest(string? Cluster, string Gateway, IReadOnlyList<string> Endpoints, int ListenPort, InventoryDocument? Inventory, InventorySettings? Source);
+
 /// <summary>Turns a join token into an identity: makes the keys here, asks the control service, writes the state directory.</summary>
 public static class Enroller
 {
-    public static async Task<AgentIdentity> JoinAsync(AgentStateDirectory state, JoinToken token, string? cluster, string gateway, IReadOnlyList<string> endpoints, int listenPort, CancellationToken cancellationToken)
+    public static async Task<AgentIdentity> JoinAsync(AgentStateDirectory state, JoinToken token, EnrolmentRequest wanted, CancellationToken cancellationToken)
     {
         if (state.IsEnrolled)
         {
@@ -28,10 +37,10 @@ public static class Enroller
         using var authority = await FetchAuthorityAsync(token, cancellationToken);
         using var agentKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=agent", agentKey, HashAlgorithmName.SHA256);
-        var enrolment = new CreateEnrolment(token.Encode(), cluster, gateway, state.DeviceKey().ToPublicKey().ToString(), listenPort, endpoints,
-            request.CreateSigningRequestPem(), Setup.ProductVersion.Text, null);
+        var enrolment = new CreateEnrolment(token.Encode(), wanted.Cluster, wanted.Gateway, state.DeviceKey().ToPublicKey().ToString(), wanted.ListenPort, wanted.Endpoints,
+            request.CreateSigningRequestPem(), ProductVersion.Current, wanted.Inventory);
         var answer = await PostAsync(token, authority, enrolment, cancellationToken);
-        var identity = new AgentIdentity(AgentIdentity.CurrentFormat, token.Server, answer.ClusterId, answer.Cluster, answer.GatewayId, answer.Gateway, listenPort, answer.Broker);
+        var identity = new AgentIdentity(AgentIdentity.CurrentFormat, token.Server, answer.ClusterId, answer.Cluster, answer.GatewayId, answer.Gateway, wanted.ListenPort, answer.Broker, wanted.Source);
         state.Write(state.AgentKeyFile, agentKey.ExportPkcs8PrivateKeyPem() + "\n");
         state.Write(state.AgentCertificateFile, answer.Certificate + "\n");
         state.Write(state.BrokerAuthorityFile, answer.BrokerCertificateAuthority + "\n");

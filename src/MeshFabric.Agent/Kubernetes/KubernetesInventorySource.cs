@@ -13,7 +13,7 @@ namespace MeshFabric.Agent.Kubernetes;
 /// One signal says that something may have changed; the whole inventory is then rebuilt from what is known and emitted if it is another one.
 /// Nodes are watched; the cluster's settings, which change only with an upgrade, are read every <see cref="KubernetesOptions.Refresh"/>.
 /// </remarks>
-public sealed partial class KubernetesInventorySource(IKubernetes client, KubernetesOptions options, TimeProvider time, ILogger<KubernetesInventorySource> log) : IInventorySource, IDisposable
+public sealed partial class KubernetesInventorySource(IKubernetes client, KubernetesOptions options, TimeProvider time, ILogger<KubernetesInventorySource> log) : IInventorySource
 {
     /// <summary>Nodes come in crowds; one inventory for all of them is enough.</summary>
     static readonly TimeSpan Debounce = TimeSpan.FromMilliseconds(250);
@@ -21,6 +21,9 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     readonly ClusterSettingsReader _reader = new(client);
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
+    NodeWatch? _watch;
+
+    public string? Failure => _failed ?? _watch?.Failure;
 
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
     public static KubernetesInventorySource Create(KubernetesOptions options, TimeProvider time, ILoggerFactory logs) =>
@@ -31,6 +34,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var work = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var watch = new NodeWatch(client, time, () => work.Writer.TryWrite(true), log);
+        _watch = watch;
         var watching = watch.RunAsync(ended.Token);
         try
         {

@@ -20,7 +20,10 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
     readonly Backoff _backoff = new(time);
     Dictionary<string, V1Node>? _nodes;
     string? _version;
-    string? _said;
+    volatile string? _said;
+
+    /// <summary>Why nodes cannot be watched now; null while they can.</summary>
+    public string? Failure => _said;
 
     /// <summary>Null until the first list was read.</summary>
     public IReadOnlyList<V1Node>? Nodes
@@ -111,12 +114,14 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
             throw new HttpRequestException("the watch was ended at once");
         }
 
+        _said = null;
         _backoff.Reset();
     }
 
     void Apply(WatchEventType kind, V1Node node)
     {
         _version = node.Metadata.ResourceVersion;
+        _said = null;
         _backoff.Reset();
         if (kind == WatchEventType.Bookmark)
         {

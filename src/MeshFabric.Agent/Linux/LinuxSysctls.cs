@@ -1,25 +1,84 @@
+using System.Text.Json;
+using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.State;
+using MeshFabric.Contracts.Http;
+
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>The few kernel settings a gateway needs: forwarding, flows spread over ECMP by ports, and loose source checks on our own devices only.</summary>
-static class LinuxSysctls
+/// <summary>Forwarding, flows spread over ECMP by ports, and loose source checks on our own devices only.</summary>
+/// <param name="state">Where the values from before are kept.</param>
+/// <param name="root">Where the settings are; another folder in tests.</param>
+public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc/sys") : IHostSettings
 {
-    public static void PrepareHost()
-    {
-        Set("net/ipv4/ip_forward", "1");
-        Set("net/ipv6/conf/all/forwarding", "1");
-        Set("net/ipv4/fib_multipath_hash_policy", "1");
-        Set("net/ipv6/fib_multipath_hash_policy", "1");
-    }
+    static readonly string[] Spread = ["net/ipv4/fib_multipath_hash_policy", "net/ipv6/fib_multipath_hash_policy"];
+    static readonly string[] Forwarding = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+    const string Wanted = "1";
 
-    // 2 is loose. The effective value is the larger of "all" and the device's, so 0 would not do.
-    public static void PrepareDevice(string device) => Set($"net/ipv4/conf/{device}/rp_filter", "2");
+    string File => Path.Combine(state.Directory, "sysctls.json");
 
-    static void Set(string name, string value)
+    public void Prepare(bool forwards)
     {
-        var path = "/proc/sys/" + name;
-        if (File.Exists(path) && File.ReadAllText(path).Trim() != value)
+        foreach (var name in forwards ? Spread.Concat(Forwarding) : Spread)
         {
-            File.WriteAllText(path, value);
+            if (Read(name) is { } value && value != Wanted)
+            {
+                Remember(name, value);
+                Write(name, Wanted);
+            }
         }
     }
+
+    public void Restore()
+    {
+        foreach (var (name, before) in Remembered())
+        {
+            if (Read(name) == Wanted)
+            {
+                Write(name, before);
+            }
+        }
+
+        System.IO.File.Delete(File);
+    }
+
+    /// <summary>2 is loose. The effective value is the larger of "all" and the device's, so 0 would not do. It goes with the device.</summary>
+    public static void PrepareDevice(string device)
+    {
+        var path = $"/proc/sys/net/ipv4/conf/{device}/rp_filter";
+        if (System.IO.File.Exists(path) && System.IO.File.ReadAllText(path).Trim() != "2")
+        {
+            System.IO.File.WriteAllText(path, "2");
+        }
+    }
+
+    // Written before the change: a crash between the two must not lose what was there.
+    void Remember(string name, string value)
+    {
+        var all = Remembered();
+        if (all.TryAdd(name, value))
+        {
+            state.Write(File, JsonSerializer.Serialize(all, MeshJson.Options));
+        }
+    }
+
+    Dictionary<string, string> Remembered()
+    {
+        try
+        {
+            return System.IO.File.Exists(File) ? JsonSerializer.Deserialize<Dictionary<string, string>>(System.IO.File.ReadAllText(File)) ?? [] : [];
+        }
+        catch (JsonException)
+        {
+            // Nothing to put back is better than something made up.
+            return [];
+        }
+    }
+
+    string? Read(string name)
+    {
+        var path = Path.Combine(root, name);
+        return System.IO.File.Exists(path) ? System.IO.File.ReadAllText(path).Trim() : null;
+    }
+
+    void Write(string name, string value) => System.IO.File.WriteAllText(Path.Combine(root, name), value);
 }

@@ -6,6 +6,9 @@ namespace MeshFabric.Agent.Ports;
 /// <summary>The links of our WireGuard devices: MTU, addresses, up.</summary>
 public interface ILinks
 {
+    /// <summary>What still fits through a tunnel whose outer packets go to these addresses, bytes.</summary>
+    int TunnelMtu(IEnumerable<System.Net.IPAddress> outer);
+
     /// <summary>Makes MTU and addresses of an existing device exactly so and sets it up. Repeating a call changes nothing.</summary>
     Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken);
 }
@@ -39,9 +42,13 @@ public interface IFirewall
     Task RemoveAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Wakes when something of ours may have changed behind our back (links, addresses, routes, rules, nft).</summary>
-public interface IDriftWatch
+/// <summary>The few kernel settings that a gateway needs. What they were before is kept on disk and put back when the host leaves the mesh.</summary>
+public interface IHostSettings
 {
-    /// <summary>Completes at the first change notification since the last call, or after <paramref name="limit"/>.</summary>
-    Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken);
+    /// <summary>Prepares this host; repeating a call changes nothing.</summary>
+    /// <param name="forwards">False: a machine with nothing behind it, whose forwarding is not ours to switch on.</param>
+    void Prepare(bool forwards);
+
+    /// <summary>Puts back what <see cref="Prepare"/> changed and nobody else changed since.</summary>
+    void Restore();
 }

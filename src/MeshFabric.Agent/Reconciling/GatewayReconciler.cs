@@ -1,5 +1,4 @@
 using System.Net;
-using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
@@ -10,7 +9,7 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>Makes the host what the config says, every time it is asked. Firewall before peers, peers before routes; what goes, goes in the reverse order.</summary>
 /// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf7, routes of our protocol, and our tables.</remarks>
-public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks links, IRouteTable routes, IFirewall firewall, PrivateKey key, TimeProvider time)
+public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IHostSettings settings, PrivateKey key, TimeProvider time)
 {
     // A first handshake that the far side was not ready for is repeated by WireGuard only after 5 s: adding the peer anew repeats it at once.
     static readonly TimeSpan KickAfter = TimeSpan.FromSeconds(1);
@@ -18,6 +17,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks link
 
     readonly Dictionary<(string Device, PublicKey Peer), EndpointChoice> _choices = [];
     readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
+
+    // What the tables were last known to be made from.
+    (FirewallConfig Config, int Mtu)? _firewall;
 
     /// <summary>States read in the last turn, by device.</summary>
     public IReadOnlyDictionary<string, DeviceState> States { get; private set; } = new Dictionary<string, DeviceState>();
@@ -28,11 +30,17 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks link
     public int Mtu { get; private set; } = 1420;
 
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
-    public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken)
+    /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
+    public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, bool checkFirewall, CancellationToken cancellationToken)
     {
         var failures = new List<Exception>();
+        await TryAsync(failures, () =>
+        {
+            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0);
+            return Task.CompletedTask;
+        });
         await TryAsync(failures, () => Task.FromResult(Mtu = links.TunnelMtu(config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.Endpoints.Take(1)).Select(e => e.Address))));
-        await TryAsync(failures, () => ApplyFirewallAsync(config, cancellationToken));
+        await TryAsync(failures, () => ApplyFirewallAsync(config, checkFirewall, cancellationToken));
         var states = new Dictionary<string, DeviceState>();
         var made = new List<string>();
         foreach (var device in config.Devices)
@@ -71,14 +79,19 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks link
         }
 
         await firewall.RemoveAsync(cancellationToken);
+        settings.Restore();
     }
 
-    async Task ApplyFirewallAsync(GatewayConfig config, CancellationToken cancellationToken)
+    async Task ApplyFirewallAsync(GatewayConfig config, bool check, CancellationToken cancellationToken)
     {
-        if (!await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        var wanted = (config.Firewall, Mtu);
+        if ((check || wanted != _firewall) && !await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
         {
+            _firewall = null;
             await firewall.ApplyAsync(config.Firewall, Mtu, cancellationToken);
         }
+
+        _firewall = wanted;
     }
 
     async Task<DeviceState> ApplyDeviceAsync(TunnelDevice device, List<string> made, CancellationToken cancellationToken)
@@ -111,7 +124,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, LinuxLinks link
 
         var endpoint = choice.Choose(peer, state, now);
         var dials = peer.Initiates || endpoint is not null || state is { PersistentKeepaliveSeconds: > 0 };
-        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? Math.Max(peer.KeepaliveSeconds, 25) : 0, peer.AllowedIps);
+        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps);
     }
 
     static IPEndPoint? KnownEndpoint(PeerState? state) => state?.Endpoint;

@@ -1,7 +1,18 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using MeshFabric.Agent.Facts;
+using MeshFabric.Agent.Inventory;
+using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.Reconciling;
+using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
+using MeshFabric.Agent.Tunnels;
+using MeshFabric.ServiceDefaults;
 using MeshFabric.WireGuard;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,29 +22,73 @@ namespace MeshFabric.Agent.Setup;
 /// <summary>Puts a running agent together.</summary>
 public static class AgentHost
 {
-    public static IHost Create(AgentStateDirectory state, BackendChoice backend)
+    /// <param name="metrics">Address for metrics and health by TCP; null for none.</param>
+    public static WebApplication Create(AgentStateDirectory state, BackendChoice backend, IPEndPoint? metrics)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Logging.AddSimpleConsole(o =>
-        {
-            o.SingleLine = true;
-            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ssZ ";
-            o.UseUtcTimestamp = true;
-        });
-        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Error).AddFilter("Microsoft", LogLevel.Warning);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.Sources.Clear();
+        builder.Logging.ClearProviders();
+        builder.Logging.AddMeshConsole();
+        builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Error);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(state);
         builder.Services.AddSingleton<ControlLink>();
         builder.Services.AddSingleton<IControlLink>(s => s.GetRequiredService<ControlLink>());
+        builder.Services.AddSingleton<FactsKeeper>();
+        builder.Services.AddSingleton<TunnelWatch>();
+        builder.Services.AddSingleton<AgentReporter>();
+        builder.Services.AddSingleton<AgentView>();
+        builder.Services.AddSingleton<AgentMetrics>();
+        builder.Services.AddSingleton<ControlInbox>();
+        builder.Services.AddSingleton<InventoryReporter>();
         builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(state.LogDirectory), s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<GatewayLoop>();
         builder.Services.AddHostedService(s => s.GetRequiredService<GatewayLoop>());
-        builder.Services.AddHostedService(s =>
+        builder.Services.AddHostedService(s => s.GetRequiredService<InventoryReporter>());
+        builder.Services.AddHostedService(s => s.GetRequiredService<ControlLink>());
+        builder.Services.AddMeshTelemetry("meshfabric-agent", AgentMetrics.MeterName);
+        ReplaceSocket(state);
+        builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            var link = s.GetRequiredService<ControlLink>();
-            link.Inbox = s.GetRequiredService<GatewayLoop>();
-            return link;
+            kestrel.AddServerHeader = false;
+            kestrel.ListenUnixSocket(state.SocketFile);
+            if (metrics is not null)
+            {
+                kestrel.Listen(metrics);
+            }
         });
-        return builder.Build();
+
+        var app = builder.Build();
+        app.Services.GetRequiredService<ControlLink>().Inbox = app.Services.GetRequiredService<ControlInbox>();
+        app.Services.GetRequiredService<AgentMetrics>();
+        app.MapLocalApi();
+        return app;
+    }
+
+    // One that a killed agent left behind would be "in use".
+    static void ReplaceSocket(AgentStateDirectory state)
+    {
+        const int longest = 107; // sockaddr_un.sun_path, unix(7)
+        if (Encoding.UTF8.GetByteCount(state.SocketFile) > longest)
+        {
+            throw new AgentStateException($"{state.SocketFile} is too long for the path of a socket ({longest} bytes at most): choose a shorter --state");
+        }
+
+        File.Delete(state.SocketFile);
+    }
+
+    /// <summary>True when an agent could listen there. Metrics that cannot be served are no reason to leave a cluster without its gateway.</summary>
+    public static bool IsFree(IPEndPoint address)
+    {
+        try
+        {
+            using var listener = new TcpListener(address);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }

@@ -1,9 +1,11 @@
+using MeshFabric.Agent.Inventory;
 using MeshFabric.Contracts.Http;
 
 namespace MeshFabric.Agent.State;
 
 /// <summary>Who this agent is since its enrolment; no secrets, those stand in files of their own.</summary>
-public sealed record AgentIdentity(int Format, string Server, string ClusterId, string Cluster, string GatewayId, string Gateway, int ListenPort, BrokerAddress Broker)
+/// <param name="Inventory">Null: nothing to read, the control service keeps what it was told.</param>
+public sealed record AgentIdentity(int Format, string Server, string ClusterId, string Cluster, string GatewayId, string Gateway, int ListenPort, BrokerAddress Broker, InventorySettings? Inventory = null)
 {
     /// <summary>Version of identity.json.</summary>
     public const int CurrentFormat = 1;

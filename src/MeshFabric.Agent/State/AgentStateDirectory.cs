@@ -15,6 +15,7 @@ public sealed class AgentStateDirectory(string directory)
     public string AgentCertificateFile => Path.Combine(Directory, "agent.crt");
     public string BrokerAuthorityFile => Path.Combine(Directory, "broker-ca.crt");
     public string FactsFile => Path.Combine(Directory, "facts.json");
+    public string SocketFile => Path.Combine(Directory, "agent.sock");
     public string LogDirectory => Path.Combine(Directory, "log");
 
     public bool IsEnrolled => File.Exists(IdentityFile);
@@ -28,6 +29,39 @@ public sealed class AgentStateDirectory(string directory)
         }
 
         System.IO.Directory.CreateDirectory(Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    /// <summary>Keeps other agents off this directory until disposed or until this process ends, however it ends.</summary>
+    /// <exception cref="AgentStateException">An agent runs on it.</exception>
+    public IDisposable Hold()
+    {
+        try
+        {
+            Create();
+            return new FileStream(Path.Combine(Directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new AgentStateException($"an agent runs on {Directory} already: stop it first, or give another --state", e);
+        }
+    }
+
+    /// <summary><see cref="Hold"/>, once the agent that runs on it has ended.</summary>
+    /// <exception cref="AgentStateException">It did not end in time.</exception>
+    public async Task<IDisposable> HoldAsync(TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return Hold();
+            }
+            catch (AgentStateException) when (time.GetElapsedTime(started) < limit)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
+            }
+        }
     }
 
     /// <exception cref="AgentStateException">It is missing or unreadable.</exception>

@@ -36,8 +36,17 @@ public sealed class TunnelLiveness
         Remember(true);
     }
 
-    public void Lost()
+    /// <summary>False until the first answer; handed back to <see cref="Lost"/> by whoever sent a probe before it.</summary>
+    public bool HasAnswered => _everAnswered;
+
+    /// <param name="sentBeforeFirstAnswer">The probe was sent while the tunnel was still coming up: once it is up that says nothing about it.</param>
+    public void Lost(bool sentBeforeFirstAnswer = false)
     {
+        if (sentBeforeFirstAnswer && _everAnswered)
+        {
+            return;
+        }
+
         _lostInARow++;
         Remember(false);
     }

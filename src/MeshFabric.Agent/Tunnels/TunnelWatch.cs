@@ -125,6 +125,7 @@ public sealed class TunnelWatch(TimeProvider time)
             return;
         }
 
+        var early = !watched.Liveness.HasAnswered;
         var trip = await socket.EchoAsync(target, ProbeBytes, Limit, CancellationToken.None);
         lock (watched)
         {
@@ -134,7 +135,7 @@ public sealed class TunnelWatch(TimeProvider time)
             }
             else
             {
-                watched.Liveness.Lost();
+                watched.Liveness.Lost(early);
             }
         }
     }

@@ -1,6 +1,6 @@
-using System.Threading.Channels;
 using MeshFabric.Control.Messaging;
 using MeshFabric.Persistence;
+using MeshFabric.ServiceDefaults;
 using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
@@ -14,11 +14,11 @@ public sealed partial class BrokerReconciler(IDbContextFactory<MeshDbContext> co
     // A new gateway is provisioned by its enrolment while its row is not committed yet: leave strangers a while before they are revoked.
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
-    readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    readonly WakeSignal _signal = new();
     readonly Dictionary<string, long> _strangers = [];
 
     /// <summary>Look again soon.</summary>
-    public void Wake() => _wake.Writer.TryWrite(true);
+    public void Wake() => _signal.Wake();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -35,11 +35,7 @@ public sealed partial class BrokerReconciler(IDbContextFactory<MeshDbContext> co
                 next = Retry;
             }
 
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            limit.CancelAfter(_strangers.Count > 0 && next > Grace ? Grace : next);
-            Task woken = _wake.Reader.WaitToReadAsync(limit.Token).AsTask();
-            await woken.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            _wake.Reader.TryRead(out _);
+            await _signal.WaitAsync(_strangers.Count > 0 && next > Grace ? Grace : next, stoppingToken);
         }
     }
 

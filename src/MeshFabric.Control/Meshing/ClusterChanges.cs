@@ -49,7 +49,11 @@ public static class ClusterChanges
         row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
-        row.Findings = await change.PlanPrefixesAsync(row, inventory.PodCidrs, actor, cancellationToken);
+        // A cluster that cannot say what its pod CIDRs are has some all the same: what is known stays.
+        var unknown = inventory is { Kind: ClusterKind.Kubernetes, PodCidrs.Count: 0 };
+        var cidrs = unknown ? row.ToPrefixes().Select(p => p.Local).ToValueList() : inventory.PodCidrs;
+        var findings = await change.PlanPrefixesAsync(row, cidrs, actor, cancellationToken);
+        row.Findings = unknown ? [.. findings, PodCidrsUnknown(row.Name)] : findings;
         if (row.ToFacts() with { Revision = before.Revision } != before)
         {
             change.Touch(row);
@@ -57,6 +61,9 @@ public static class ClusterChanges
 
         return row.Findings;
     }
+
+    static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, "pod-cidrs-unknown", $"cluster/{cluster}",
+        $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them to its agents: meshfabric-agent join --pod-cidr CIDR.");
 
     public static async Task<EnrolledGateway> EnrolAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, Caller caller, CancellationToken cancellationToken)
     {

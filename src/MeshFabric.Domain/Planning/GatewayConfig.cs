@@ -28,6 +28,7 @@ public sealed record TunnelDevice(string Name, int Plane, int ListenPort, ValueL
 /// <summary>The far gateway as one of our devices must know it.</summary>
 /// <param name="Endpoints">Candidates for the very device that answers us (port of the plane included), in order of preference.</param>
 /// <param name="Initiates">True on exactly one side of each tunnel: crossing initiations can lock up for seconds.</param>
+/// <param name="KeepaliveSeconds">Persistent keepalive of whichever side dials; the other has none.</param>
 /// <param name="AllowedIps">The far cluster's mesh prefixes and the far gateway's tunnel addresses.</param>
 /// <param name="TunnelAddresses">What to probe through this tunnel.</param>
 public sealed record TunnelPeer(

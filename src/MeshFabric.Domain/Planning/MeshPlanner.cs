@@ -104,7 +104,7 @@ public static class MeshPlanner
             // The device that answers us there is the one of our own ordinal.
             far.Endpoints.Select(e => e.WithPort(e.Port + self.Ordinal)).ToValueList(),
             initiates,
-            initiates ? settings.KeepaliveSeconds : 0,
+            settings.KeepaliveSeconds,
             remote.Prefixes.Concat(far.TunnelAddresses).Order().ToValueList(),
             far.TunnelAddresses);
     }

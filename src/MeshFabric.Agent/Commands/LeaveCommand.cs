@@ -1,0 +1,34 @@
+using System.CommandLine;
+using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.State;
+using MeshFabric.Net;
+using MeshFabric.WireGuard;
+
+namespace MeshFabric.Agent.Commands;
+
+/// <summary><c>meshfabric-agent leave</c>: this host is as before it joined.</summary>
+static class LeaveCommand
+{
+    public static Command Create()
+    {
+        var stateOption = AgentCommand.State();
+        var backendOption = AgentCommand.Backend();
+        var command = new Command("leave", "Take everything of MeshFabric off this host: devices, routes, tables, changed settings and state. Stop the agent first") { stateOption, backendOption };
+        command.SetAction((result, cancellationToken) => AgentCommand.RunAsync(async () =>
+        {
+            var state = new AgentStateDirectory(result.GetValue(stateOption)!);
+            // One that was told to leave by the control service is about to end by itself.
+            using (await state.HoldAsync(TimeSpan.FromSeconds(15), TimeProvider.System, cancellationToken))
+            {
+                await using var backend = WireGuardBackends.Open(result.GetValue(backendOption), new BackendOptions(state.LogDirectory), TimeProvider.System);
+                using var host = new LinuxHost(state);
+                await host.Reconciler(backend, PrivateKey.Generate(), TimeProvider.System).RemoveAsync(cancellationToken);
+                state.Delete();
+            }
+
+            Console.WriteLine("removed devices, routes, tables, settings and state");
+            return 0;
+        }));
+        return command;
+    }
+}

@@ -1,0 +1,23 @@
+using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Reconciling;
+using MeshFabric.Agent.State;
+using MeshFabric.Net;
+using MeshFabric.WireGuard;
+
+namespace MeshFabric.Agent.Linux;
+
+/// <summary>This host's links, routes, tables and settings, by the Linux kernel's own interfaces.</summary>
+public sealed class LinuxHost(AgentStateDirectory state) : IDisposable
+{
+    readonly LinuxLinks _links = new();
+    readonly LinuxRouteTable _routes = new();
+
+    public GatewayReconciler Reconciler(IWireGuardBackend backend, PrivateKey key, TimeProvider time) =>
+        new(backend, _links, _routes, new LinuxFirewall(), new LinuxSysctls(state), key, time);
+
+    public void Dispose()
+    {
+        _links.Dispose();
+        _routes.Dispose();
+    }
+}

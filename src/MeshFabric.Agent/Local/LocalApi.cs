@@ -1,0 +1,35 @@
+using MeshFabric.Agent.Inventory;
+using MeshFabric.Agent.Messaging;
+using MeshFabric.Contracts.Http;
+using MeshFabric.ServiceDefaults;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace MeshFabric.Agent.Local;
+
+/// <summary>What an agent answers on its own host: by a socket in the state directory for root, by TCP (metrics and health only) for Prometheus and probes.</summary>
+public static class LocalApi
+{
+    public const string StatusPath = "/status";
+
+    public static void MapLocalApi(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapMeshMetrics();
+        endpoints.MapGet("/livez", () => TypedResults.Text("ok\n"));
+        endpoints.MapGet("/readyz", Ready);
+        // Endpoints of peers and findings are nobody's business but root's: not by TCP.
+        endpoints.MapGet(StatusPath, (HttpContext context) => context.Connection.LocalPort == 0 ? Results.Json(Status(context.RequestServices), MeshJson.Options) : Results.NotFound());
+    }
+
+    static IResult Ready(AgentView view) => view.Status is { AppliedRevision: > 0, Error.Length: 0 }
+        ? TypedResults.Text("ok\n")
+        : TypedResults.Text($"not ready: {(view.Status.Error.Length > 0 ? view.Status.Error : "not enrolled, or nothing applied yet")}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+
+    static AgentStatus Status(IServiceProvider services) => services.GetRequiredService<AgentView>().Status with
+    {
+        ControlConnected = services.GetRequiredService<IControlLink>().IsConnected,
+        InventoryError = services.GetRequiredService<InventoryReporter>().Failure ?? "",
+    };
+}

@@ -1,0 +1,94 @@
+using MeshFabric.Agent.State;
+using MeshFabric.Contracts.Http;
+using MeshFabric.TestKit;
+using MeshFabric.Tests.Domain.Planning;
+
+namespace MeshFabric.Tests.Agent.State;
+
+public sealed class AgentStateDirectoryTests : IDisposable
+{
+    readonly TemporaryDirectory _folder = new();
+    readonly AgentStateDirectory _state;
+
+    public AgentStateDirectoryTests() => _state = new AgentStateDirectory(_folder.File("state"));
+
+    public void Dispose() => _folder.Dispose();
+
+    static AgentIdentity Identity => new(AgentIdentity.CurrentFormat, "https://mesh.example:8443", "c-1", "aurora", "g-1", "gw1", 51820, new BrokerAddress("mesh.example", 5671, "/"));
+
+    [Fact]
+    public void What_was_written_is_read_again()
+    {
+        var facts = Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 1, ["10.10.0.0/16"]));
+        _state.WriteFacts(facts);
+        _state.WriteIdentity(Identity);
+        Assert.Equal(facts, _state.ReadFacts(out var setAside));
+        Assert.Null(setAside);
+        Assert.Equal(Identity, _state.ReadIdentity());
+    }
+
+    [Fact]
+    public void The_device_key_is_made_once_and_stays()
+    {
+        var key = _state.DeviceKey().ToPublicKey();
+        Assert.Equal(key, new AgentStateDirectory(_state.Directory).DeviceKey().ToPublicKey());
+    }
+
+    [Fact]
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    public void Secrets_are_for_their_owner_only()
+    {
+        _state.DeviceKey();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_state.DeviceKeyFile));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(_state.Directory));
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("")]
+    [InlineData("null garbage")]
+    [InlineData("{\"revision\":1,\"settings\":{\"remapPools\":[\"10.1.2.3/8\"]}}")]
+    public void Damaged_facts_are_set_aside_for_they_can_be_fetched_anew(string text)
+    {
+        _state.Create();
+        File.WriteAllText(_state.FactsFile, text);
+        Assert.Null(_state.ReadFacts(out var setAside));
+        Assert.Equal(text, File.ReadAllText(setAside!));
+        Assert.False(File.Exists(_state.FactsFile));
+    }
+
+    [Fact]
+    public void A_damaged_device_key_is_never_replaced_by_another_and_the_message_says_what_to_do()
+    {
+        _state.DeviceKey();
+        File.WriteAllText(_state.DeviceKeyFile, "AAAA");
+        var e = Assert.Throws<AgentStateException>(() => _state.DeviceKey());
+        Assert.Contains(_state.DeviceKeyFile, e.Message, StringComparison.Ordinal);
+        Assert.Contains("restore it from a backup", e.Message, StringComparison.Ordinal);
+        Assert.Equal("AAAA", File.ReadAllText(_state.DeviceKeyFile));
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("{}")]
+    [InlineData("{\"format\":99}")]
+    public void A_damaged_identity_says_which_file_and_what_to_do(string text)
+    {
+        _state.Create();
+        File.WriteAllText(_state.IdentityFile, text);
+        var e = Assert.Throws<AgentStateException>(() => _state.ReadIdentity());
+        Assert.Contains(_state.IdentityFile, e.Message, StringComparison.Ordinal);
+        Assert.Contains("enrol this gateway again", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Two_agents_cannot_run_on_one_directory()
+    {
+        using (_state.Hold())
+        {
+            Assert.Contains("runs on", Assert.Throws<AgentStateException>(() => _state.Hold()).Message, StringComparison.Ordinal);
+        }
+
+        _state.Hold().Dispose();
+    }
+}
