@@ -4,7 +4,11 @@ using System.Text;
 
 namespace MeshFabric.Netlink;
 
-/// <summary>Walks the attributes of a message; malformed input ends the walk, it never reads beyond.</summary>
+/// <summary>Walks the attributes of a message.</summary>
+/// <remarks>
+/// A value that is too short, or an attribute that is longer than what is there, is a <see cref="NetlinkException"/>, never a read beyond:
+/// half a message would otherwise pass for a smaller state than the kernel's.
+/// </remarks>
 public ref struct AttributeReader(ReadOnlySpan<byte> bytes)
 {
     ReadOnlySpan<byte> _rest = bytes;
@@ -16,16 +20,15 @@ public ref struct AttributeReader(ReadOnlySpan<byte> bytes)
 
     public bool MoveNext()
     {
-        if (_rest.Length < 4)
+        if (_rest.IsEmpty)
         {
             return false;
         }
 
-        var length = BinaryPrimitives.ReadUInt16LittleEndian(_rest);
+        var length = _rest.Length < 4 ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(_rest);
         if (length < 4 || length > _rest.Length)
         {
-            _rest = default;
-            return false;
+            throw NetlinkException.Malformed($"an attribute of {length} bytes where {_rest.Length} are left");
         }
 
         Type = BinaryPrimitives.ReadUInt16LittleEndian(_rest[2..]) & 0x3fff;
@@ -36,13 +39,13 @@ public ref struct AttributeReader(ReadOnlySpan<byte> bytes)
 
     public readonly AttributeReader Nested() => new(Value);
 
-    public readonly byte U8() => Value.Length >= 1 ? Value[0] : (byte)0;
+    public readonly byte U8() => Number(1)[0];
 
-    public readonly ushort U16() => Value.Length >= 2 ? BinaryPrimitives.ReadUInt16LittleEndian(Value) : (ushort)0;
+    public readonly ushort U16() => BinaryPrimitives.ReadUInt16LittleEndian(Number(2));
 
-    public readonly uint U32() => Value.Length >= 4 ? BinaryPrimitives.ReadUInt32LittleEndian(Value) : 0;
+    public readonly uint U32() => BinaryPrimitives.ReadUInt32LittleEndian(Number(4));
 
-    public readonly ulong U64() => Value.Length >= 8 ? BinaryPrimitives.ReadUInt64LittleEndian(Value) : 0;
+    public readonly ulong U64() => BinaryPrimitives.ReadUInt64LittleEndian(Number(8));
 
     public readonly string Text()
     {
@@ -50,5 +53,9 @@ public ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         return Encoding.UTF8.GetString(end < 0 ? Value : Value[..end]);
     }
 
+    /// <summary>Null for addresses that are neither IPv4 nor IPv6, such as those of tunnels of other kinds.</summary>
     public readonly IPAddress? Address() => Value.Length is 4 or 16 ? new IPAddress(Value) : null;
+
+    readonly ReadOnlySpan<byte> Number(int length) =>
+        Value.Length >= length ? Value : throw NetlinkException.Malformed($"attribute {Type} has {Value.Length} bytes, not {length}");
 }

@@ -7,7 +7,8 @@ namespace MeshFabric.Netlink;
 /// <summary>Writes netlink messages into one growing buffer; several may go out in one send.</summary>
 /// <remarks>
 /// Header (linux/netlink.h, struct nlmsghdr, host byte order): u32 length, u16 type, u16 flags, u32 sequence, u32 port.
-/// Attribute (struct nlattr): u16 length with header, u16 type, payload, padding to 4 bytes.
+/// Attribute (struct nlattr): u16 length with header, u16 type, payload, padding to 4 bytes. What would not fit that length is refused:
+/// whoever writes long lists splits them over several messages.
 /// </remarks>
 public sealed class MessageWriter
 {
@@ -51,7 +52,7 @@ public sealed class MessageWriter
 
     public void Attribute(int type, ReadOnlySpan<byte> value)
     {
-        U16((ushort)(value.Length + 4));
+        U16(AttributeLength(value.Length + 4));
         U16((ushort)type);
         Bytes(value);
         Pad();
@@ -94,7 +95,11 @@ public sealed class MessageWriter
         return start;
     }
 
-    public void EndNested(int start) => BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(start), (ushort)(Length - start));
+    public void EndNested(int start) => BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(start), AttributeLength(Length - start));
+
+    static ushort AttributeLength(int length) => length <= ushort.MaxValue
+        ? (ushort)length
+        : throw new InvalidOperationException($"a netlink attribute holds at most {ushort.MaxValue} bytes, not {length}: split the message");
 
     const int Nested = 0x8000;
 

@@ -9,9 +9,15 @@ public sealed class NetlinkException(string operation, int errorNumber, string k
 {
     public int ErrorNumber { get; } = errorNumber;
 
+    /// <summary>The kernel's message is not what its headers say.</summary>
+    public bool IsMalformed => ErrorNumber == BadMessage;
+
     public bool IsNotFound => ErrorNumber is NoEntry or NoDevice or NoProcess;
 
     public bool IsDenied => ErrorNumber is NotPermitted or AccessDenied;
+
+    /// <param name="what">What is wrong with the message, for people.</param>
+    public static NetlinkException Malformed(string what) => new("reading a message of the kernel", BadMessage, what);
 
     internal const int NotPermitted = 1;
     internal const int NoEntry = 2;
@@ -20,5 +26,6 @@ public sealed class NetlinkException(string operation, int errorNumber, string k
     internal const int AccessDenied = 13;
     internal const int Exists = 17;
     internal const int NoDevice = 19;
+    internal const int BadMessage = 74;
     internal const int NotSupported = 95;
 }

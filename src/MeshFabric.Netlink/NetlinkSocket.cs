@@ -21,6 +21,9 @@ public sealed unsafe class NetlinkSocket : IDisposable
     const int AckType = 2;
     const int DoneType = 3;
 
+    // NLM_F_ACK_TLVS: attributes follow, with the kernel's words.
+    const int AckAttributes = 0x200;
+
     readonly byte[] _receive = new byte[1 << 17];
     int _fd;
     uint _sequence;
@@ -106,13 +109,19 @@ public sealed unsafe class NetlinkSocket : IDisposable
                 var type = BinaryPrimitives.ReadUInt16LittleEndian(message[4..]);
                 var flags = (MessageFlags)BinaryPrimitives.ReadUInt16LittleEndian(message[6..]);
                 var sequence = BinaryPrimitives.ReadUInt32LittleEndian(message[8..]);
+                if (unchecked(last - sequence) >= (uint)messages.Count && sequence != unchecked(last + 1))
+                {
+                    // Left over from an exchange that was given up.
+                    continue;
+                }
+
                 consistent &= !flags.HasFlag(MessageFlags.DumpInterrupted);
                 if (type is AckType or DoneType)
                 {
                     var error = length >= 20 ? -BinaryPrimitives.ReadInt32LittleEndian(message[16..]) : 0;
                     if (error > 0 && ignore?.Invoke(error) != true)
                     {
-                        refused ??= new NetlinkException(operation, error, KernelText(message[..length], type));
+                        refused ??= new NetlinkException(operation, error, ((int)flags & AckAttributes) != 0 ? KernelText(message[..length], type) : "");
                     }
 
                     if (sequence == last || (throwAtOnce && refused is not null))
@@ -199,12 +208,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
     static string KernelText(ReadOnlySpan<byte> message, int type)
     {
         var at = type == AckType ? 16 + 4 + 16 : 16 + 4;
-        if (message.Length <= at)
-        {
-            return "";
-        }
-
-        var attributes = new AttributeReader(message[at..]);
+        var attributes = new AttributeReader(message[Math.Min(at, message.Length)..]);
         while (attributes.MoveNext())
         {
             if (attributes.Type == 1)

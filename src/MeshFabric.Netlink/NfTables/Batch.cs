@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using MeshFabric.Netlink.Route;
 
 namespace MeshFabric.Netlink.NfTables;
 
@@ -22,13 +23,13 @@ sealed class Batch
     const ushort BatchBegin = 0x10, BatchEnd = 0x11;
     const int NewTable = 0, DeleteTable = 2, NewChain = 3, NewRule = 6, GetRule = 7;
 
-    readonly NetlinkSocket _socket;
+    readonly Func<uint> _nextSequence;
     readonly MessageWriter _writer = new();
     uint _last;
 
-    public Batch(NetlinkSocket socket)
+    public Batch(Func<uint> nextSequence)
     {
-        _socket = socket;
+        _nextSequence = nextSequence;
         Begin(BatchBegin, MessageFlags.None, 0, Subsystem);
         _writer.End();
     }
@@ -73,13 +74,13 @@ sealed class Batch
         _writer.End();
     }
 
-    /// <exception cref="NetlinkException">Nothing was changed.</exception>
-    public void Commit(string operation)
+    /// <summary>Closes the transaction: all its messages, and the number of the last one that is acknowledged.</summary>
+    public (MessageWriter Messages, uint Last) End()
     {
         var last = _last;
         Begin(BatchEnd, MessageFlags.None, 0, Subsystem);
         _writer.End();
-        _socket.Exchange(_writer, last, operation, throwAtOnce: true);
+        return (_writer, last);
     }
 
     /// <summary>The comments of all rules of a table, sorted by the number they end with; a rule without one gives an empty text.</summary>
@@ -105,9 +106,11 @@ sealed class Batch
         return comments.OrderBy(Number).ToList();
     }
 
-    static void ReadComment(ReadOnlySpan<byte> payload, IcmpLayout layout, List<string> comments)
+    // User data that no comment begins is another program's rule: an empty comment.
+    internal static void ReadComment(ReadOnlySpan<byte> payload, IcmpLayout layout, List<string> comments)
     {
-        if (payload.Length < 4 || payload[0] != layout.TableFamily)
+        RouteMessages.Need(payload, 4);
+        if (payload[0] != layout.TableFamily)
         {
             return;
         }
@@ -138,7 +141,7 @@ sealed class Batch
 
     void Begin(ushort type, MessageFlags flags, byte family, ushort resource)
     {
-        _last = _socket.NextSequence();
+        _last = _nextSequence();
         _writer.Begin(type, flags | MessageFlags.Request, _last);
         Header(_writer, family, resource);
     }

@@ -27,7 +27,7 @@ public sealed class IcmpTables(string? namespacePath = null)
         var index = 0;
         // Of its own: a refused batch may leave answers behind.
         using var socket = Open();
-        var batch = new Batch(socket);
+        var batch = new Batch(socket.NextSequence);
         foreach (var (layout, rules) in all)
         {
             batch.Table(layout, delete: false);
@@ -48,7 +48,8 @@ public sealed class IcmpTables(string? namespacePath = null)
             }
         }
 
-        batch.Commit("replacing the tables for ICMP errors");
+        var (messages, last) = batch.End();
+        socket.Exchange(messages, last, "replacing the tables for ICMP errors", throwAtOnce: true);
     }
 
     /// <summary>Takes both tables away.</summary>

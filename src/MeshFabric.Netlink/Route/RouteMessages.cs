@@ -58,12 +58,9 @@ static class RouteMessages
         writer.EndNested(info);
     }
 
-    public static Link? ReadLink(ReadOnlySpan<byte> payload)
+    public static Link ReadLink(ReadOnlySpan<byte> payload)
     {
-        if (payload.Length < 16)
-        {
-            return null;
-        }
+        Need(payload, 16);
 
         var index = BinaryPrimitives.ReadInt32LittleEndian(payload[4..]);
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(payload[8..]);
@@ -109,12 +106,10 @@ static class RouteMessages
     // IFA_F_NODAD: duplicate address detection makes no sense on a tunnel and delays the address by a second.
     const byte NoDad = 0x02;
 
+    /// <summary>Null for addresses that are neither IPv4 nor IPv6.</summary>
     public static LinkAddress? ReadAddress(ReadOnlySpan<byte> payload)
     {
-        if (payload.Length < 8)
-        {
-            return null;
-        }
+        Need(payload, 8);
 
         IPAddress? local = null, address = null;
         var attributes = new AttributeReader(payload[8..]);
@@ -188,9 +183,11 @@ static class RouteMessages
 
     const int MetricMtu = 2;
 
+    /// <summary>Null for routes that are not unicast, or neither IPv4 nor IPv6.</summary>
     public static DeviceRoute? ReadRoute(ReadOnlySpan<byte> payload)
     {
-        if (payload.Length < 12 || payload[7] != UnicastType || payload[0] is not (2 or 10))
+        Need(payload, 12);
+        if (payload[7] != UnicastType || payload[0] is not (2 or 10))
         {
             return null;
         }
@@ -232,7 +229,7 @@ static class RouteMessages
             }
         }
 
-        return destination is null ? null : new DeviceRoute(Cidr.Of(destination, payload[1]), source, links.Order().ToValueList(), mtu, payload[5], table);
+        return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, links.Order().ToValueList(), mtu, payload[5], table);
     }
 
     static void ReadNextHops(ReadOnlySpan<byte> value, List<int> links)
@@ -242,7 +239,7 @@ static class RouteMessages
             var length = BinaryPrimitives.ReadUInt16LittleEndian(value);
             if (length < 8 || length > value.Length)
             {
-                return;
+                throw NetlinkException.Malformed($"a next hop of {length} bytes where {value.Length} are left");
             }
 
             links.Add(BinaryPrimitives.ReadInt32LittleEndian(value[4..]));
@@ -262,6 +259,18 @@ static class RouteMessages
         writer.U32(0);
         writer.AttributeAddress(RouteAttribute.Destination, to);
     }
+
+    public static void Need(ReadOnlySpan<byte> payload, int header)
+    {
+        if (payload.Length < header)
+        {
+            throw NetlinkException.Malformed($"{payload.Length} bytes where a header of {header} is due");
+        }
+    }
+
+    public static Cidr Prefix(IPAddress address, int length) => length <= (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)
+        ? Cidr.Of(address, length)
+        : throw NetlinkException.Malformed($"the prefix {address}/{length}");
 
     public static byte Family(AddressFamily family) => family == AddressFamily.InterNetwork ? (byte)2 : (byte)10;
 

@@ -50,7 +50,8 @@ static class RuleMessages
     /// <summary>Null for rules that do something else than ask a table.</summary>
     public static PolicyRule? Read(ReadOnlySpan<byte> payload)
     {
-        if (payload.Length < 12 || payload[0] is not (2 or 10) || payload[7] != ToTable)
+        RouteMessages.Need(payload, 12);
+        if (payload[0] is not (2 or 10) || payload[7] != ToTable)
         {
             return null;
         }
@@ -92,7 +93,7 @@ static class RuleMessages
     }
 
     static Cidr? Prefix(IPAddress? address, int length) =>
-        address is null || length > (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128) ? null : Cidr.Of(address, length);
+        address is null ? null : RouteMessages.Prefix(address, length);
 
     static class Attribute
     {
