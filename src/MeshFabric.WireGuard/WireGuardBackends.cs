@@ -51,6 +51,10 @@ public static class WireGuardBackends
         {
             throw new WireGuardException(WireGuardError.Denied, "configuring WireGuard needs CAP_NET_ADMIN: run as root", e);
         }
+        catch (NetlinkException e)
+        {
+            throw new WireGuardException(WireGuardError.Unavailable, e.Message, e);
+        }
     }
 
     static string? FindProgram() => (Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin")

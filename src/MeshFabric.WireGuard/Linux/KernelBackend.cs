@@ -8,6 +8,8 @@ namespace MeshFabric.WireGuard.Linux;
 /// <summary>Devices of the kernel's own WireGuard, by generic netlink.</summary>
 public sealed class KernelBackend : IWireGuardBackend
 {
+    const int ReadAttempts = 20;
+
     readonly GenericNetlink _generic;
     readonly RouteNetlink _route;
     readonly ushort _family;
@@ -27,9 +29,17 @@ public sealed class KernelBackend : IWireGuardBackend
     public static KernelBackend? TryOpen(string? namespacePath = null)
     {
         var generic = GenericNetlink.Open(namespacePath);
-        if (generic.FindFamily(KernelCodec.Family) is { } family)
+        try
         {
-            return new KernelBackend(generic, RouteNetlink.Open(namespacePath), family);
+            if (generic.FindFamily(KernelCodec.Family) is { } family)
+            {
+                return new KernelBackend(generic, RouteNetlink.Open(namespacePath), family);
+            }
+        }
+        catch
+        {
+            generic.Dispose();
+            throw;
         }
 
         generic.Dispose();
@@ -61,13 +71,13 @@ public sealed class KernelBackend : IWireGuardBackend
         var change = DeviceChange.Between(Read(device), wanted, _lastWanted.GetValueOrDefault(device));
         if (!change.IsEmpty)
         {
-            var next = 0;
+            var next = ChangePosition.Start;
             do
             {
-                var first = next;
-                _generic.Exchange(_family, KernelCodec.SetDevice, KernelCodec.Version, MessageFlags.Ack, $"configuring {device}", w => next = KernelCodec.WriteChange(w, device, change, first));
+                var from = next;
+                _generic.Exchange(_family, KernelCodec.SetDevice, KernelCodec.Version, MessageFlags.Ack, $"configuring {device}", w => next = KernelCodec.WriteChange(w, device, change, from));
             }
-            while (next < change.Peers.Count);
+            while (next.Peer < change.Peers.Count);
         }
 
         _lastWanted[device] = wanted;
@@ -79,7 +89,8 @@ public sealed class KernelBackend : IWireGuardBackend
     public Task DeleteAsync(string device, CancellationToken cancellationToken) => RunAsync(() =>
     {
         _lastWanted.TryRemove(device, out _);
-        if (_route.FindLink(device) is { } link)
+        // A link of another kind by that name is somebody else's.
+        if (_route.FindLink(device) is { Kind: KernelCodec.Family } link)
         {
             _route.DeleteLink(link.Index);
         }
@@ -97,7 +108,7 @@ public sealed class KernelBackend : IWireGuardBackend
 
     DeviceState Read(string device)
     {
-        while (true)
+        for (var attempt = 0; attempt < ReadAttempts; attempt++)
         {
             var builder = new DeviceBuilder(device);
             if (_generic.Exchange(_family, KernelCodec.GetDevice, KernelCodec.Version, MessageFlags.Dump, $"reading {device}", w => KernelCodec.WriteName(w, device), p => KernelCodec.Read(p, builder)))
@@ -105,6 +116,8 @@ public sealed class KernelBackend : IWireGuardBackend
                 return builder.Build();
             }
         }
+
+        throw new WireGuardException(WireGuardError.Protocol, $"{device} changed during each of {ReadAttempts} attempts to read it: another program keeps configuring it");
     }
 
     async Task<T> RunAsync<T>(Func<T> action, CancellationToken cancellationToken)
@@ -116,12 +129,22 @@ public sealed class KernelBackend : IWireGuardBackend
         }
         catch (NetlinkException e)
         {
-            var reason = e.IsNotFound ? WireGuardError.NotFound : e.IsDenied ? WireGuardError.Denied : WireGuardError.Refused;
-            throw new WireGuardException(reason, e.Message, e);
+            throw new WireGuardException(Reason(e), e.Message, e);
         }
         finally
         {
             _oneAtATime.Release();
         }
     }
+
+    // A link of another kind has no WireGuard device either: the family says EOPNOTSUPP.
+    static WireGuardError Reason(NetlinkException e) => e switch
+    {
+        { IsNotFound: true } or { ErrorNumber: NotSupported } => WireGuardError.NotFound,
+        { IsDenied: true } => WireGuardError.Denied,
+        { IsMalformed: true } => WireGuardError.Protocol,
+        _ => WireGuardError.Refused,
+    };
+
+    const int NotSupported = 95;
 }

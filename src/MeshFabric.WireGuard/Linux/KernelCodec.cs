@@ -14,57 +14,102 @@ static class KernelCodec
     public const byte GetDevice = 0;
     public const byte SetDevice = 1;
 
-    /// <summary>A nested attribute holds at most 64 KiB; a message is closed before it may not fit the next peer.</summary>
+    /// <summary>A nested attribute holds less than 64 KiB; a message gets no further peer or allowed-ip when its list of peers is this long, in bytes.</summary>
     public const int SplitBytes = 30_000;
+
+    // 9999-12-31, the last day that a DateTimeOffset knows.
+    const long LatestSecond = 253_402_214_400;
 
     const uint RemoveMe = 1, ReplaceAllowedIps = 2, UpdateOnly = 4;
 
     public static void WriteName(MessageWriter writer, string device) => writer.AttributeText(DeviceAttribute.Name, device);
 
-    /// <summary>The device's own values and as many peers as fit; returns the index of the first peer that was left out.</summary>
-    public static int WriteChange(MessageWriter writer, string device, DeviceChange change, int firstPeer)
+    /// <summary>Writes as much of the change as fits into one message: the device's own values into the first one, then peers. Returns where the next message begins.</summary>
+    /// <remarks>The header of linux/wireguard.h allows it: each message fills in what the ones before left out. It is done when <see cref="ChangePosition.Peer"/> is past the last peer.</remarks>
+    public static ChangePosition WriteChange(MessageWriter writer, string device, DeviceChange change, ChangePosition from)
     {
         WriteName(writer, device);
-        if (firstPeer == 0)
+        if (from == ChangePosition.Start)
         {
-            if (change.PrivateKey is not null)
-            {
-                writer.Attribute(DeviceAttribute.PrivateKey, change.PrivateKey.Bytes);
-            }
-
-            if (change.ListenPort is { } port)
-            {
-                writer.AttributeU16(DeviceAttribute.ListenPort, (ushort)port);
-            }
-
-            if (change.FirewallMark is { } mark)
-            {
-                writer.AttributeU32(DeviceAttribute.FirewallMark, mark);
-            }
+            WriteDevice(writer, change);
         }
 
         if (change.Peers.Count == 0)
         {
-            return 0;
+            return from;
         }
 
         var start = writer.Length;
         var peers = writer.BeginNested(DeviceAttribute.Peers);
-        var index = firstPeer;
-        for (; index < change.Peers.Count && (index == firstPeer || writer.Length - start < SplitBytes); index++)
+        var at = from;
+        while (at.Peer < change.Peers.Count && (at == from || writer.Length - start < SplitBytes))
         {
-            WritePeer(writer, index - firstPeer, change.Peers[index]);
+            var next = WritePeer(writer, at.Peer - from.Peer, change.Peers[at.Peer], at.AllowedIp, start + SplitBytes);
+            at = next is { } allowedIp ? at with { AllowedIp = allowedIp } : new ChangePosition(at.Peer + 1, 0);
+            if (next is not null)
+            {
+                break;
+            }
         }
 
         writer.EndNested(peers);
-        return index;
+        return at;
     }
 
-    static void WritePeer(MessageWriter writer, int index, PeerChange peer)
+    static void WriteDevice(MessageWriter writer, DeviceChange change)
+    {
+        if (change.PrivateKey is not null)
+        {
+            writer.Attribute(DeviceAttribute.PrivateKey, change.PrivateKey.Bytes);
+        }
+
+        if (change.ListenPort is { } port)
+        {
+            writer.AttributeU16(DeviceAttribute.ListenPort, (ushort)port);
+        }
+
+        if (change.FirewallMark is { } mark)
+        {
+            writer.AttributeU32(DeviceAttribute.FirewallMark, mark);
+        }
+    }
+
+    // Null when the peer is complete, else the first allowed-ip that was left out. Later parts only add to the list that the first one began.
+    static int? WritePeer(MessageWriter writer, int index, PeerChange peer, int firstAllowedIp, int limit)
     {
         var nested = writer.BeginNested(index);
         writer.Attribute(PeerAttribute.PublicKey, peer.PublicKey.Bytes);
-        writer.AttributeU32(PeerAttribute.Flags, (peer.Remove ? RemoveMe : 0) | (peer.AllowedIps is null ? 0 : ReplaceAllowedIps) | (peer.Add || peer.Remove ? 0 : UpdateOnly));
+        if (firstAllowedIp == 0)
+        {
+            WritePeerValues(writer, peer);
+        }
+        else
+        {
+            writer.AttributeU32(PeerAttribute.Flags, UpdateOnly);
+        }
+
+        int? rest = null;
+        if (peer.AllowedIps is { Count: > 0 } allowed)
+        {
+            var list = writer.BeginNested(PeerAttribute.AllowedIps);
+            var i = firstAllowedIp;
+            for (; i < allowed.Count && (i == firstAllowedIp || writer.Length < limit); i++)
+            {
+                WriteAllowedIp(writer, i - firstAllowedIp, allowed[i]);
+            }
+
+            writer.EndNested(list);
+            rest = i < allowed.Count ? i : null;
+        }
+
+        writer.EndNested(nested);
+        return rest;
+    }
+
+    static void WritePeerValues(MessageWriter writer, PeerChange peer)
+    {
+        var replace = peer.AllowedIps is not null && !peer.KeepsAllowedIps;
+        writer.AttributeU32(PeerAttribute.Flags, (peer.Remove ? RemoveMe : 0) | (replace ? ReplaceAllowedIps : 0) | (peer.Add || peer.Remove ? 0 : UpdateOnly));
         if (peer.PresharedKey is not null)
         {
             writer.Attribute(PeerAttribute.PresharedKey, peer.PresharedKey.Bytes);
@@ -83,23 +128,15 @@ static class KernelCodec
         {
             writer.AttributeU16(PeerAttribute.Keepalive, (ushort)keepalive);
         }
+    }
 
-        if (peer.AllowedIps is { Count: > 0 } allowed)
-        {
-            var list = writer.BeginNested(PeerAttribute.AllowedIps);
-            for (var i = 0; i < allowed.Count; i++)
-            {
-                var item = writer.BeginNested(i);
-                writer.AttributeU16(AllowedIpAttribute.Family, allowed[i].IsIPv4 ? (ushort)2 : (ushort)10);
-                writer.AttributeAddress(AllowedIpAttribute.Address, allowed[i].Address);
-                writer.AttributeU8(AllowedIpAttribute.Length, (byte)allowed[i].Length);
-                writer.EndNested(item);
-            }
-
-            writer.EndNested(list);
-        }
-
-        writer.EndNested(nested);
+    static void WriteAllowedIp(MessageWriter writer, int index, Cidr prefix)
+    {
+        var item = writer.BeginNested(index);
+        writer.AttributeU16(AllowedIpAttribute.Family, prefix.IsIPv4 ? (ushort)2 : (ushort)10);
+        writer.AttributeAddress(AllowedIpAttribute.Address, prefix.Address);
+        writer.AttributeU8(AllowedIpAttribute.Length, (byte)prefix.Length);
+        writer.EndNested(item);
     }
 
     // struct sockaddr_in: u16 family, be16 port, 4 bytes, 8 of padding; sockaddr_in6: u16 family, be16 port, be32 flow, 16 bytes, u32 scope
@@ -120,6 +157,7 @@ static class KernelCodec
     }
 
     /// <summary>Adds what one message of a dump tells; a peer may be split over several.</summary>
+    /// <exception cref="NetlinkException">It is malformed.</exception>
     public static void Read(ReadOnlySpan<byte> payload, DeviceBuilder device)
     {
         var attributes = new AttributeReader(payload);
@@ -127,8 +165,8 @@ static class KernelCodec
         {
             switch (attributes.Type)
             {
-                case DeviceAttribute.PublicKey when attributes.Value.Length == PublicKey.Size:
-                    device.PublicKey = attributes.Value.ContainsAnyExcept((byte)0) ? new PublicKey(attributes.Value) : null;
+                case DeviceAttribute.PublicKey:
+                    device.PublicKey = attributes.Value.ContainsAnyExcept((byte)0) ? ReadKey(attributes.Value) : null;
                     break;
                 case DeviceAttribute.ListenPort:
                     device.ListenPort = attributes.U16();
@@ -154,66 +192,87 @@ static class KernelCodec
         var attributes = new AttributeReader(payload);
         while (attributes.MoveNext())
         {
-            if (attributes.Type == PeerAttribute.PublicKey && attributes.Value.Length == PublicKey.Size)
+            if (attributes.Type == PeerAttribute.PublicKey)
             {
-                peer = device.Peer(new PublicKey(attributes.Value));
-                continue;
+                peer = device.Peer(ReadKey(attributes.Value));
             }
-
-            if (peer is null)
+            else
             {
-                continue;
-            }
-
-            switch (attributes.Type)
-            {
-                case PeerAttribute.PresharedKey:
-                    peer.HasPresharedKey = attributes.Value.ContainsAnyExcept((byte)0);
-                    break;
-                case PeerAttribute.Endpoint:
-                    peer.Endpoint = ReadEndpoint(attributes.Value);
-                    break;
-                case PeerAttribute.Keepalive:
-                    peer.Keepalive = attributes.U16();
-                    break;
-                case PeerAttribute.LastHandshake when attributes.Value.Length >= 16:
-                    // struct __kernel_timespec: s64 seconds, s64 nanoseconds
-                    var seconds = BinaryPrimitives.ReadInt64LittleEndian(attributes.Value);
-                    var nanoseconds = BinaryPrimitives.ReadInt64LittleEndian(attributes.Value[8..]);
-                    peer.LastHandshake = seconds == 0 && nanoseconds == 0 ? null : DateTimeOffset.UnixEpoch.AddSeconds(seconds).AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
-                    break;
-                case PeerAttribute.ReceivedBytes:
-                    peer.ReceivedBytes = attributes.U64();
-                    break;
-                case PeerAttribute.SentBytes:
-                    peer.SentBytes = attributes.U64();
-                    break;
-                case PeerAttribute.AllowedIps:
-                    var list = attributes.Nested();
-                    while (list.MoveNext())
-                    {
-                        ReadAllowedIp(list.Nested(), peer);
-                    }
-
-                    break;
+                ReadPeerValue(attributes, peer ?? throw NetlinkException.Malformed("a peer that does not begin with its public key"));
             }
         }
+    }
+
+    static void ReadPeerValue(AttributeReader attribute, PeerBuilder peer)
+    {
+        switch (attribute.Type)
+        {
+            case PeerAttribute.PresharedKey:
+                peer.HasPresharedKey = attribute.Value.ContainsAnyExcept((byte)0);
+                break;
+            case PeerAttribute.Endpoint:
+                peer.Endpoint = ReadEndpoint(attribute.Value);
+                break;
+            case PeerAttribute.Keepalive:
+                peer.Keepalive = attribute.U16();
+                break;
+            case PeerAttribute.LastHandshake:
+                peer.LastHandshake = ReadTime(attribute.Value);
+                break;
+            case PeerAttribute.ReceivedBytes:
+                peer.ReceivedBytes = attribute.U64();
+                break;
+            case PeerAttribute.SentBytes:
+                peer.SentBytes = attribute.U64();
+                break;
+            case PeerAttribute.AllowedIps:
+                var list = attribute.Nested();
+                while (list.MoveNext())
+                {
+                    ReadAllowedIp(list.Nested(), peer);
+                }
+
+                break;
+        }
+    }
+
+    static PublicKey ReadKey(ReadOnlySpan<byte> bytes) =>
+        bytes.Length == PublicKey.Size ? new PublicKey(bytes) : throw NetlinkException.Malformed($"a key of {bytes.Length} bytes");
+
+    // struct __kernel_timespec: s64 seconds, s64 nanoseconds; both 0 for never
+    static DateTimeOffset? ReadTime(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < 16)
+        {
+            throw NetlinkException.Malformed($"a time of {bytes.Length} bytes");
+        }
+
+        var seconds = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        var nanoseconds = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
+        if (seconds is < 0 or > LatestSecond || nanoseconds is < 0 or > 999_999_999)
+        {
+            throw NetlinkException.Malformed($"the time {seconds} s {nanoseconds} ns");
+        }
+
+        return seconds == 0 && nanoseconds == 0 ? null : DateTimeOffset.UnixEpoch.AddSeconds(seconds).AddTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
     }
 
     static void ReadAllowedIp(AttributeReader attributes, PeerBuilder peer)
     {
         IPAddress? address = null;
-        var length = 0;
+        int? length = null;
         while (attributes.MoveNext())
         {
             address = attributes.Type == AllowedIpAttribute.Address ? attributes.Address() : address;
             length = attributes.Type == AllowedIpAttribute.Length ? attributes.U8() : length;
         }
 
-        if (address is not null && length <= (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128))
+        if (address is null || length is null || length > (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128))
         {
-            peer.AllowedIps.Add(Cidr.Of(address, length));
+            throw NetlinkException.Malformed($"the allowed-ip {address}/{length}");
         }
+
+        peer.AllowedIps.Add(Cidr.Of(address, length.Value));
     }
 
     static IPEndPoint? ReadEndpoint(ReadOnlySpan<byte> bytes) => bytes.Length switch
@@ -239,38 +298,10 @@ static class KernelCodec
     }
 }
 
-/// <summary>Gathers a device from the messages of a dump.</summary>
-sealed class DeviceBuilder(string name)
+/// <summary>Where the next message of a change begins.</summary>
+/// <param name="Peer">Index of the first peer that is not complete.</param>
+/// <param name="AllowedIp">How many of its allowed-ips were written already.</param>
+readonly record struct ChangePosition(int Peer, int AllowedIp)
 {
-    readonly Dictionary<PublicKey, PeerBuilder> _peers = [];
-
-    public PublicKey? PublicKey { get; set; }
-    public int ListenPort { get; set; }
-    public uint FirewallMark { get; set; }
-
-    public PeerBuilder Peer(PublicKey key)
-    {
-        if (!_peers.TryGetValue(key, out var peer))
-        {
-            _peers[key] = peer = new PeerBuilder();
-        }
-
-        return peer;
-    }
-
-    public DeviceState Build() => new(name, PublicKey, ListenPort, FirewallMark, _peers
-        .OrderBy(p => p.Key)
-        .Select(p => new PeerState(p.Key, p.Value.HasPresharedKey, p.Value.Endpoint, p.Value.Keepalive, p.Value.LastHandshake, p.Value.ReceivedBytes, p.Value.SentBytes, p.Value.AllowedIps.Order().ToValueList()))
-        .ToValueList());
-}
-
-sealed class PeerBuilder
-{
-    public bool HasPresharedKey { get; set; }
-    public IPEndPoint? Endpoint { get; set; }
-    public int Keepalive { get; set; }
-    public DateTimeOffset? LastHandshake { get; set; }
-    public ulong ReceivedBytes { get; set; }
-    public ulong SentBytes { get; set; }
-    public List<Cidr> AllowedIps { get; } = [];
+    public static readonly ChangePosition Start;
 }

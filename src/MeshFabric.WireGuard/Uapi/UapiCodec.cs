@@ -72,7 +72,11 @@ public static class UapiCodec
 
         if (peer.AllowedIps is { } allowed)
         {
-            Line(text, "replace_allowed_ips", "true");
+            if (!peer.KeepsAllowedIps)
+            {
+                Line(text, "replace_allowed_ips", "true");
+            }
+
             foreach (var cidr in allowed)
             {
                 Line(text, "allowed_ip", cidr.ToString());

@@ -46,15 +46,23 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
 
     public async Task<bool> EnsureAsync(string device, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var served = await IsServedAsync(device, cancellationToken);
         if (served && HasLink(device))
         {
             return false;
         }
 
-        if (served && !IsRunning(device))
+        // Asked again: ours may have answered a moment ago and ended since, because its link was deleted.
+        if (served && !IsRunning(device) && await IsServedAsync(device, cancellationToken))
         {
             throw new WireGuardException(WireGuardError.Refused, $"{SocketPath(device)} belongs to a device of another network namespace: give each namespace a {socketDirectory} of its own");
+        }
+
+        // wireguard-go's own links are "tun", also while a killed one is still going away.
+        if (!served && Link(device) is { Kind: not "tun" } foreign)
+        {
+            throw new WireGuardException(WireGuardError.Refused, $"a link named {device} exists already, of kind '{foreign.Kind}': delete it, or stop what made it");
         }
 
         _lastWanted.TryRemove(device, out _);
@@ -108,10 +116,12 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
         }
     }
 
-    bool HasLink(string device)
+    bool HasLink(string device) => Link(device) is not null;
+
+    Link? Link(string device)
     {
         using var netlink = RouteNetlink.Open(namespacePath);
-        return netlink.FindLink(device) is not null;
+        return netlink.FindLink(device);
     }
 
     bool IsRunning(string device)

@@ -101,7 +101,11 @@ public sealed class DeviceChangeTests
                 return;
             }
 
-            peer.Allowed.Clear();
+            if (!wanted.KeepsAllowedIps)
+            {
+                peer.Allowed.Clear();
+            }
+
             foreach (var prefix in wanted.AllowedIps)
             {
                 foreach (var other in Peers.Values)
