@@ -5,7 +5,7 @@ CONFIGURATION ?= Release
 SUITE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: help build test test-kernel demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ demo-down: ## Removes every trace of the demo
 
 test: ## All tests (SUITE=unit|server|host|e2e runs one part); ends with "N passed, N failed"
 	@scripts/test.sh $(SUITE)
+
+test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
+	@scripts/test.sh kernel
 
 lab: ## A lab of three clusters that stays up to play with
 	@scripts/lab.sh up

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# test.sh [unit|server|host|e2e|format ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
+# test.sh [unit|server|host|e2e|format|kernel ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
+# kernel (the kernel's own WireGuard, in QEMU; 2 minutes) runs only when it is asked for.
 # Logs go to artifacts/test-logs. Exit status 0 only when nothing failed and something passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +12,7 @@ declare -A project=(
   [server]=MeshFabric.Server.Tests
   [host]=MeshFabric.Host.Tests
   [e2e]=MeshFabric.EndToEnd.Tests
+  [kernel]=MeshFabric.Kernel.Tests
 )
 configuration=${CONFIGURATION:-Debug}
 cache=${MESHFABRIC_CACHE:-$HOME/.cache/meshfabric}
@@ -39,13 +41,14 @@ step() {
 wants() { local s; for s in "${suites[@]}"; do [ "$s" = "$1" ] && return 0; done; return 1; }
 
 for s in "${suites[@]}"; do
-  [ "$s" = format ] || [ -n "${project[$s]:-}" ] || { echo "test.sh: no suite '$s' (known: ${all[*]})" >&2; fail "unknown suite $s"; exit 1; }
+  [ "$s" = format ] || [ -n "${project[$s]:-}" ] || { echo "test.sh: no suite '$s' (known: ${all[*]} kernel)" >&2; fail "unknown suite $s"; exit 1; }
 done
 
 groups=()
 wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
 wants e2e && groups+=(gateway services lab)
+wants kernel && groups+=(kernel lab)
 if [ ${#groups[@]} -gt 0 ]; then
   say "packages"
   deploy/scripts/install-packages.sh "${groups[@]}" >"$logs/packages.log" 2>&1 </dev/null || { fail "packages"; tail -20 "$logs/packages.log"; exit 1; }
@@ -62,8 +65,10 @@ for s in "${suites[@]}"; do
   [ "$s" != format ] || continue
   name=${project[$s]} log=$logs/$s.log
   exe=$root/artifacts/bin/$name/${configuration,,}/$name
+  command=("$exe")
+  [ "$s" != kernel ] || command=(tests/kernel/run.sh "${exe%/*}" "/test/$name")
   say "suite $s"
-  "$exe" -noColor -longRunning 60 >"$log" 2>&1 </dev/null
+  "${command[@]}" -noColor -longRunning 60 >"$log" 2>&1 </dev/null
   status=$?
   grep -E '\[FAIL\]' "$log" | sed 's/^ */  /'
   line=$(grep -E 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+' "$log" | tail -1)
