@@ -17,7 +17,8 @@ version=$(cat "$image/complete")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/meshfabric-kernel.XXXXXX") qemu=
 finish() {
-  if [ -n "$qemu" ]; then kill "$qemu" 2>/dev/null || true; fi
+  trap '' INT TERM
+  if [ -n "$qemu" ]; then kill "$qemu" 2>/dev/null || true; wait "$qemu" 2>/dev/null || true; fi
   rm -rf "$work"
 }
 trap finish EXIT
