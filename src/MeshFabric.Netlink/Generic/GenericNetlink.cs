@@ -43,10 +43,7 @@ public sealed class GenericNetlink : IDisposable
     {
         _writer.Clear();
         var sequence = _socket.NextSequence();
-        _writer.Begin(family, flags | MessageFlags.Request, sequence);
-        _writer.U8(command);
-        _writer.U8(version);
-        _writer.U16(0);
+        Begin(_writer, family, flags, sequence, command, version);
         body(_writer);
         _writer.End();
         return _socket.Exchange(_writer, sequence, operation, (_, payload) =>
@@ -56,6 +53,14 @@ public sealed class GenericNetlink : IDisposable
                 onAnswer?.Invoke(payload[4..]);
             }
         });
+    }
+
+    internal static void Begin(MessageWriter writer, ushort family, MessageFlags flags, uint sequence, byte command, byte version)
+    {
+        writer.Begin(family, flags | MessageFlags.Request, sequence);
+        writer.U8(command);
+        writer.U8(version);
+        writer.U16(0);
     }
 
     public void Dispose() => _socket.Dispose();

@@ -45,6 +45,32 @@ public sealed class DeviceChangeTests
         Assert.Equal(Endpoint("192.0.2.2:2"), other.Endpoint);
     }
 
+    [Fact]
+    public void A_peer_that_gains_gets_only_what_is_new_and_takes_over_what_moves()
+    {
+        var change = Change([[0, 1], [2]], [[0], [1, 2, 3]]);
+        var gaining = Assert.Single(change.Peers);
+        Assert.Equal((Keys[1], true), (gaining.PublicKey, gaining.KeepsAllowedIps));
+        Assert.Equal([Prefixes[1], Prefixes[3]], gaining.AllowedIps!);
+    }
+
+    [Fact]
+    public void A_peer_that_loses_a_prefix_to_nobody_gets_its_list_replaced_after_the_others_gained()
+    {
+        var change = Change([[0, 1], [2]], [[0], [2, 3]]);
+        Assert.Equal([(Keys[1], true), (Keys[0], false)], change.Peers.Select(p => (p.PublicKey, p.KeepsAllowedIps)));
+        Assert.Equal([Prefixes[0]], change.Peers[1].AllowedIps!);
+    }
+
+    static DeviceChange Change(int[][] before, int[][] wanted)
+    {
+        var device = new Device();
+        device.Apply(DeviceChange.Between(device.State(), With(before), null));
+        return DeviceChange.Between(device.State(), With(wanted), null);
+
+        static DeviceConfig With(int[][] allowed) => new(Own, 1, 0, allowed.Select((a, i) => new PeerConfig(Keys[i], null, null, 0, a.Select(p => Prefixes[p]).ToValueList())).ToValueList());
+    }
+
     static IPEndPoint Endpoint(string text) => IPEndPoint.Parse(text);
 
     static DeviceConfig Config(IPEndPoint? endpoint) => new(Own, 1000, 0, [new PeerConfig(Keys[0], null, endpoint, 0, [])]);

@@ -87,6 +87,13 @@ public sealed class UapiCodecTests
             UapiCodec.FormatSet(change));
     }
 
+    [Fact]
+    public void A_list_that_grows_is_not_replaced()
+    {
+        var change = new PeerChange(Key(First), false, false, null, false, null, null, [Cidr.Parse("192.168.4.4/32")], KeepsAllowedIps: true);
+        Assert.Equal($"set=1\npublic_key={First}\nupdate_only=true\nallowed_ip=192.168.4.4/32\n\n", UapiCodec.FormatSet(new DeviceChange(null, null, null, [change])));
+    }
+
     [Theory]
     [InlineData("errno=1\n\n", WireGuardError.Refused)]
     [InlineData("listen_port=1\n\n", WireGuardError.Protocol)]
