@@ -1,1 +1,1 @@
-return await MeshFabric.Cli.Cli.RunAsync(args);
+return await new MeshFabric.Cli.Cli(MeshFabric.Cli.Shell.OfProcess()).RunAsync(args);

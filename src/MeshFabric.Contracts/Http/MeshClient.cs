@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -9,13 +10,18 @@ using System.Text.Json.Nodes;
 namespace MeshFabric.Contracts.Http;
 
 /// <summary>The control service refused a request.</summary>
-public sealed class MeshApiException(Problem problem) : Exception(problem.Detail)
+public sealed class MeshApiException(Problem problem, Uri server) : Exception(problem.Detail)
 {
     public Problem Problem { get; } = problem;
+
+    public Uri Server { get; } = server;
 }
 
 /// <summary>The control service could not be reached; the message names address and reason.</summary>
-public sealed class MeshUnreachableException(string message, Exception inner) : Exception(message, inner);
+public sealed class MeshUnreachableException(string message, Uri server, Exception inner) : Exception(message, inner)
+{
+    public Uri Server { get; } = server;
+}
 
 /// <summary>The one client of the REST API. Trusts exactly the CA it is given.</summary>
 public sealed class MeshClient : IDisposable
@@ -24,7 +30,8 @@ public sealed class MeshClient : IDisposable
 
     /// <param name="authorityPem">The mesh's CA.</param>
     /// <param name="token">API token; empty for what needs none.</param>
-    public MeshClient(Uri server, string authorityPem, string token)
+    /// <param name="timeout">Limit of one answer; 60 s unless told.</param>
+    public MeshClient(Uri server, string authorityPem, string token, TimeSpan? timeout = null)
     {
         var authority = X509Certificate2.CreateFromPem(authorityPem);
         _http = new HttpClient(new SocketsHttpHandler
@@ -35,13 +42,19 @@ public sealed class MeshClient : IDisposable
         })
         {
             BaseAddress = new Uri(server, "/"),
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = timeout is { } limit && limit > TimeSpan.Zero ? limit : TimeSpan.FromSeconds(60),
         };
         if (token.Length > 0)
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
         }
     }
+
+    public Uri Server => _http.BaseAddress!;
+
+    public Task<VersionResource> GetVersionAsync(CancellationToken cancellationToken) => SendAsync<VersionResource>(HttpMethod.Get, "version", null, cancellationToken, prefix: "");
+
+    public Task<CallerResource> GetCallerAsync(CancellationToken cancellationToken) => GetAsync<CallerResource>("users/me", cancellationToken);
 
     public Task<MeshResource> GetMeshAsync(CancellationToken cancellationToken) => GetAsync<MeshResource>("mesh", cancellationToken);
 
@@ -50,6 +63,16 @@ public sealed class MeshClient : IDisposable
     public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);
 
     public Task DeleteClusterAsync(string name, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"clusters/{Part(name)}", null, cancellationToken);
+
+    public Task<GatewayResource> GetGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => GetAsync<GatewayResource>($"gateways/{Part(cluster)}/{Part(gateway)}", cancellationToken);
+
+    public Task DeleteGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"gateways/{Part(cluster)}/{Part(gateway)}", null, cancellationToken);
+
+    public Task<TunnelResource> GetTunnelAsync(string name, CancellationToken cancellationToken) => GetAsync<TunnelResource>($"tunnels/{Part(name)}", cancellationToken);
+
+    public Task<ApiTokenResource> CreateApiTokenAsync(CreateApiToken body, CancellationToken cancellationToken) => PostAsync<ApiTokenResource>("api-tokens", body, cancellationToken);
+
+    public Task RevokeApiTokenAsync(string name, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"api-tokens/{Part(name)}", null, cancellationToken);
 
     public Task<JoinTokenResource> CreateJoinTokenAsync(CreateJoinToken body, CancellationToken cancellationToken) => PostAsync<JoinTokenResource>("join-tokens", body, cancellationToken);
 
@@ -85,9 +108,9 @@ public sealed class MeshClient : IDisposable
 
     Task<T> PostAsync<T>(string path, object body, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Post, path, body, cancellationToken);
 
-    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken)
+    async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, CancellationToken cancellationToken, string prefix = Api.Prefix)
     {
-        using var request = new HttpRequestMessage(method, $"{Api.Prefix.TrimStart('/')}/{path}");
+        using var request = new HttpRequestMessage(method, $"{prefix}/{path}");
         request.Content = body is null ? null : JsonContent.Create(body, body.GetType(), options: MeshJson.Options);
         try
         {
@@ -95,18 +118,30 @@ public sealed class MeshClient : IDisposable
             var text = await response.Content.ReadAsStringAsync(cancellationToken);
             if (!response.IsSuccessStatusCode)
             {
-                throw new MeshApiException(Problem(response, text));
+                throw new MeshApiException(Problem(response, text), Server);
             }
 
-            return text.Length == 0 ? default! : JsonSerializer.Deserialize<T>(text, MeshJson.Lenient)!;
+            return text.Length == 0 ? default! : Read<T>(response, text);
         }
         catch (HttpRequestException e)
         {
-            throw new MeshUnreachableException($"the control service at {_http.BaseAddress!.Authority} (TCP) cannot be reached: {Reason(e)}", e);
+            throw new MeshUnreachableException($"the control service at {Server.Authority} (TCP) cannot be reached: {Reason(e)}", Server, e);
         }
         catch (TaskCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new MeshUnreachableException($"the control service at {_http.BaseAddress!.Authority} did not answer within {_http.Timeout.TotalSeconds:0} s", e);
+            throw new MeshUnreachableException($"the control service at {Server.Authority} (TCP) did not answer within {_http.Timeout.TotalSeconds:0.###} s", Server, e);
+        }
+    }
+
+    T Read<T>(HttpResponseMessage response, string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(text, MeshJson.Lenient)!;
+        }
+        catch (JsonException e)
+        {
+            throw new MeshApiException(new Problem("", "The answer cannot be read", (int)response.StatusCode, $"The server's answer is none of a MeshFabric control service of this version: {e.Message}", null, "unreadable-answer", "", null), Server);
         }
     }
 
@@ -114,17 +149,24 @@ public sealed class MeshClient : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize<Problem>(text, MeshJson.Lenient)!;
+            if (JsonSerializer.Deserialize<Problem>(text, MeshJson.Lenient) is { } problem)
+            {
+                return problem;
+            }
         }
         catch (JsonException)
         {
-            return new Problem("", "The request failed", (int)response.StatusCode, $"The server answered with status {(int)response.StatusCode}, not as a MeshFabric control service does.", null, "no-problem-details", "", null);
+            // Not one of ours: some proxy's.
         }
+
+        var id = response.Headers.TryGetValues("X-Request-Id", out var ids) ? ids.FirstOrDefault() ?? "" : "";
+        return new Problem("", "The request failed", (int)response.StatusCode, $"The server answered with status {(int)response.StatusCode}, not as a MeshFabric control service does.", null, "no-problem-details", id, null);
     }
 
     static string Reason(HttpRequestException exception) => exception.InnerException switch
     {
         SocketException socket => socket.Message,
+        AuthenticationException => "its certificate is not for this name, or not of the CA given with --ca-file",
         { } inner => inner.Message,
         null => exception.Message,
     };

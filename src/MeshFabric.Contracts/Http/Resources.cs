@@ -179,6 +179,12 @@ public sealed record ApiTokenStatus(string State, DateTimeOffset? LastUsedAt, [p
 /// <summary>Body of <c>POST /api-tokens</c>.</summary>
 public sealed record CreateApiToken(string? Name, string? Role, int? ExpiresInSeconds, string? Description);
 
+/// <summary>Who the API takes the caller for.</summary>
+/// <param name="Name">Of the API token; what the audit names.</param>
+/// <param name="Role">viewer, operator or admin.</param>
+/// <param name="ExpiresAt">Null: never.</param>
+public sealed record CallerResource(string Name, string TokenId, string Role, DateTimeOffset? ExpiresAt);
+
 /// <summary>Something that happened, in order of <paramref name="Sequence"/>.</summary>
 /// <param name="Type">kebab-case, such as cluster-joined, tunnel-connected, prefix-remapped.</param>
 /// <param name="Severity">info, warning or error.</param>

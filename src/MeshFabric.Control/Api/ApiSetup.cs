@@ -15,6 +15,7 @@ public static class ApiSetup
         api.MapAddresses();
         api.MapJoinTokens();
         api.MapApiTokens();
+        api.MapUsers();
         api.MapEvents();
         api.MapMesh();
         api.MapProbes();

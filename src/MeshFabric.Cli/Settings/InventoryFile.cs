@@ -14,6 +14,9 @@ static class InventoryFile
         public string Kind { get; set; } = "";
         public Meta Metadata { get; set; } = new();
         public Body Spec { get; set; } = new();
+
+        public CreateCluster ToCreateCluster(string name) =>
+            new(name, Metadata.Labels, new CreateClusterSpec(Spec.Kind, Spec.Provider, Spec.Region, Spec.Zone, Spec.PodCidrs, Spec.ServiceCidrs));
     }
 
     public sealed class Meta
@@ -45,7 +48,7 @@ static class InventoryFile
         {
             throw new CommandException(ExitCode.Usage, $"{file}, line {e.Start.Line}: {e.InnerException?.Message ?? e.Message}");
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CommandException(ExitCode.Usage, e.Message);
         }

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using MeshFabric.Cli.Output;
+using MeshFabric.Contracts.Http;
+
+namespace MeshFabric.Cli.Commands;
+
+/// <summary><c>mfctl cluster</c>: join, leave, look at and remove clusters.</summary>
+static class ClusterCommands
+{
+    static readonly View<ClusterResource> View = new(c => $"cluster/{c.Metadata.Name}",
+        new("NAME", c => c.Metadata.Name),
+        new("STATE", c => c.Status.State),
+        new("KIND", c => $"{c.Spec.Kind}".ToLowerInvariant(), Wide: true),
+        new("PROVIDER", c => c.Spec.Provider),
+        new("REGION", c => c.Spec.Region),
+        new("ZONE", c => c.Spec.Zone, Wide: true),
+        new("GATEWAYS", c => $"{c.Status.GatewaysConnected}/{c.Status.Gateways}"),
+        new("TUNNELS", c => $"{c.Status.TunnelsConnected}/{c.Status.TunnelsWanted}"),
+        new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
+        new("KUBERNETES", c => c.Status.KubernetesVersion, Wide: true),
+        new("LABELS", c => string.Join(",", c.Metadata.Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")), Wide: true),
+        new("CREATED", c => Figures.At(c.Metadata.CreatedAt), Wide: true));
+
+    public static Command Create(Cli cli) => new MeshCommand("cluster", "Clusters, sites and machines of the mesh", "mfctl cluster list", "mfctl cluster join --help")
+    {
+        ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Remove(cli),
+    };
+
+    /// <summary>A cluster's name that completes.</summary>
+    public static Argument<string> Name(Cli cli, string name = "name", string description = "Name of the cluster")
+    {
+        var argument = new Argument<string>(name) { Description = description };
+        argument.CompletionSources.Add(cli.Names.Clusters);
+        return argument;
+    }
+
+    public static Option<string?> Filter(Cli cli, string description)
+    {
+        var option = new Option<string?>("--cluster") { HelpName = "NAME", Description = description };
+        option.CompletionSources.Add(cli.Names.Clusters);
+        return option;
+    }
+
+    static Command List(Cli cli)
+    {
+        var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Only clusters with this label; repeat for several" };
+        var command = new MeshCommand("list", "List clusters", "mfctl cluster list", "mfctl cluster list --label env=production -o wide") { labels };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var query = string.Join("&", (session.Get(labels) ?? []).Select(l => $"label={Uri.EscapeDataString(l)}"));
+            session.Printer.List(View, await session.Client.ListAsync<ClusterResource>(query.Length > 0 ? $"clusters?{query}" : "clusters", cancellationToken));
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Get(Cli cli)
+    {
+        var name = Name(cli);
+        var command = new MeshCommand("get", "Show one cluster", "mfctl cluster get aurora", "mfctl cluster get aurora -o yaml") { name };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var cluster = await session.Client.GetClusterAsync(session.Get(name), cancellationToken);
+            session.Printer.One(View, cluster);
+            foreach (var finding in cluster.Status.Findings)
+            {
+                session.Note($"  {finding.Code}: {finding.Message} {finding.Hint}");
+            }
+
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Remove(Cli cli)
+    {
+        var name = Name(cli);
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
+        var command = new MeshCommand("remove", "Remove a cluster from the mesh: it is cut off everywhere at once. Its hosts are not touched: see leave",
+            "mfctl cluster remove aurora",
+            "mfctl cluster remove aurora --yes")
+        {
+            name, yes,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var cluster = session.Get(name);
+            await session.ConfirmAsync(session.Get(yes), $"cuts {cluster} off", cluster, cancellationToken);
+            await session.Client.DeleteClusterAsync(cluster, cancellationToken);
+            session.Note($"cluster {cluster} is removed and cut off");
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Net;
+
+namespace MeshFabric.Cli.Commands;
+
+/// <summary>What <c>mfctl cluster join</c> was asked for, read from its command line.</summary>
+static class ClusterJoinCommand
+{
+    public static Command Create(Cli cli)
+    {
+        var name = new Argument<string>("name") { Description = "Name of the new cluster" };
+        var inventory = new Option<string?>("--inventory") { HelpName = "FILE", Description = "Inventory (YAML); or describe the cluster by the options below" };
+        var kind = new Option<string?>("--kind") { HelpName = "KIND", Description = "site (default), machine or kubernetes" };
+        kind.CompletionSources.Add("site", "machine", "kubernetes");
+        var provider = new Option<string?>("--provider") { HelpName = "TEXT", Description = "Such as aws, gcp, on-premises" };
+        var region = new Option<string?>("--region") { HelpName = "TEXT", Description = "Such as eu-central-1" };
+        var zone = new Option<string?>("--zone") { HelpName = "TEXT", Description = "Such as eu-central-1a" };
+        var podCidrs = new Option<string[]>("--pod-cidr") { HelpName = "CIDR", Description = "Prefix to join to the mesh; repeat for several" };
+        var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Shown and checked, not advertised; repeat for several" };
+        var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
+        var gateways = new Option<string[]>("--gateway") { HelpName = "NAME[=ADDRESS:PORT]", Description = "A gateway; without an address it only dials out; repeat for several" };
+        var via = new Option<string?>("--via") { HelpName = "COMMAND", Description = "Command that runs a command on a gateway, such as 'ssh root@{gateway}'; without it the command to run is printed" };
+        var agent = Agent();
+        var state = State();
+        var wait = new Option<bool>("--wait") { Description = "Wait until the tunnels are connected, at most --timeout" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only show what its addresses would become; changes nothing" };
+        var command = new MeshCommand("join", "Join a cluster: check its addresses, create it, enrol its gateways",
+            "mfctl cluster join aurora --inventory aurora.yaml --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
+            "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
+            "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
+        {
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, gateways, via, agent, state, wait, dryRun,
+        };
+        command.SetAction(cli.Remote((session, cancellationToken) =>
+        {
+            var described = new Option[] { kind, provider, region, zone, podCidrs, serviceCidrs, labels }.FirstOrDefault(session.IsGiven);
+            if (session.Get(inventory) is not null && described is not null)
+            {
+                throw CommandException.Usage($"--inventory and {described.Name} say the same thing: use one of them");
+            }
+
+            var cluster = session.Get(inventory) is { } file
+                ? InventoryFile.Read(file).ToCreateCluster(session.Get(name))
+                : new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec(
+                    session.Get(kind) ?? "site", session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
+            var asked = (session.Get(gateways) ?? []).Select(Gateway).ToList();
+            if (asked.Count == 0 && !session.Get(dryRun))
+            {
+                throw CommandException.Usage("a cluster needs a gateway: add --gateway NAME=ADDRESS:PORT, or --gateway NAME for one that only dials out");
+            }
+
+            if (asked.GroupBy(g => g.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            {
+                throw CommandException.Usage($"--gateway {twice.Key} is given twice");
+            }
+
+            var request = new JoinRequest(cluster, asked, Remote.Of(session.Get(via), asked.Select(g => g.Name).ToList()), session.Get(agent) ?? DefaultAgent, session.Get(state), session.Get(wait));
+            return session.Get(dryRun) ? ClusterJoin.PlanAsync(session, request, cancellationToken) : ClusterJoin.RunAsync(session, request, cancellationToken);
+        }));
+        return command;
+    }
+
+    public const string DefaultAgent = "meshfabric-agent";
+
+    public static Option<string?> Agent() => new("--agent") { HelpName = "PROGRAM", Description = $"The agent's program on the gateways; default {DefaultAgent}" };
+
+    public static Option<string?> State() => new("--state") { HelpName = "DIRECTORY", Description = "The agent's state directory on the gateways; may contain {gateway}" };
+
+    static JoinGateway Gateway(string text) => text.Split('=', 2) switch
+    {
+        [{ Length: > 0 } name] => new JoinGateway(name, null),
+        [{ Length: > 0 } name, var endpoint] when UdpEndpoint.TryParse(endpoint, out _) => new JoinGateway(name, endpoint),
+        _ => throw CommandException.Usage($"--gateway {text}: write NAME=ADDRESS:PORT, such as gw1=198.51.100.1:51820, or NAME for one that only dials out"),
+    };
+
+    static Dictionary<string, string> Labels(string[] texts)
+    {
+        var labels = new Dictionary<string, string>();
+        foreach (var text in texts)
+        {
+            if (text.Split('=', 2) is not [{ Length: > 0 } key, var value] || !labels.TryAdd(key, value))
+            {
+                throw CommandException.Usage($"--label {text}: write KEY=VALUE, each key once");
+            }
+        }
+
+        return labels;
+    }
+}

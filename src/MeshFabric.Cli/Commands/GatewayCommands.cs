@@ -1,0 +1,91 @@
+using System.CommandLine;
+using MeshFabric.Cli.Output;
+using MeshFabric.Contracts.Http;
+
+namespace MeshFabric.Cli.Commands;
+
+/// <summary><c>mfctl gateway</c>: the hosts that end tunnels.</summary>
+static class GatewayCommands
+{
+    static readonly View<GatewayResource> View = new(g => $"gateway/{g.Spec.Cluster}/{g.Spec.Name}",
+        new("CLUSTER", g => g.Spec.Cluster),
+        new("GATEWAY", g => g.Spec.Name),
+        new("STATE", g => g.Status.State),
+        new("BACKEND", g => g.Status.Backend),
+        new("TUNNELS", g => $"{g.Status.TunnelsConnected}/{g.Status.TunnelsWanted}"),
+        new("REVISION", g => $"{g.Status.AppliedRevision}"),
+        new("FACTS", g => $"{g.Status.FactsRevision}", Wide: true),
+        new("ENDPOINTS", g => g.Spec.Endpoints.Count == 0 ? "outbound-only" : string.Join(",", g.Spec.Endpoints)),
+        new("TUNNEL-ADDRESSES", g => string.Join(",", g.Spec.TunnelAddresses), Wide: true),
+        new("PUBLIC-KEY", g => $"{g.Spec.PublicKey}", Wide: true),
+        new("LAST-SEEN", g => g.Status.LastSeen is null ? "never" : Figures.At(g.Status.LastSeen), Wide: true),
+        new("VERSION", g => g.Status.AgentVersion));
+
+    public static Command Create(Cli cli) => new MeshCommand("gateway", "Gateways: the hosts that end tunnels", "mfctl gateway list", "mfctl gateway get aurora/gw1")
+    {
+        List(cli), Get(cli), Remove(cli),
+    };
+
+    public static Argument<string> Name(Cli cli, string name = "gateway", string description = "CLUSTER/GATEWAY, such as aurora/gw1")
+    {
+        var argument = new Argument<string>(name) { Description = description };
+        argument.CompletionSources.Add(cli.Names.Gateways);
+        return argument;
+    }
+
+    public static (string Cluster, string Gateway) Split(string text) => text.Split('/') is [{ Length: > 0 } cluster, { Length: > 0 } gateway]
+        ? (cluster, gateway)
+        : throw CommandException.Usage($"'{text}' names no gateway: write CLUSTER/GATEWAY, such as aurora/gw1");
+
+    static Command List(Cli cli)
+    {
+        var cluster = ClusterCommands.Filter(cli, "Only gateways of this cluster");
+        var command = new MeshCommand("list", "List gateways", "mfctl gateway list", "mfctl gateway list --cluster aurora -o wide") { cluster };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            session.Printer.List(View, await session.Client.ListAsync<GatewayResource>(session.Get(cluster) is { } only ? $"gateways?cluster={Uri.EscapeDataString(only)}" : "gateways", cancellationToken));
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Get(Cli cli)
+    {
+        var name = Name(cli);
+        var command = new MeshCommand("get", "Show one gateway", "mfctl gateway get aurora/gw1", "mfctl gateway get aurora/gw1 -o yaml") { name };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var (cluster, gateway) = Split(session.Get(name));
+            var found = await session.Client.GetGatewayAsync(cluster, gateway, cancellationToken);
+            session.Printer.One(View, found);
+            foreach (var finding in found.Status.Findings)
+            {
+                session.Note($"  {finding.Code}: {finding.Message} {finding.Hint}");
+            }
+
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Remove(Cli cli)
+    {
+        var name = Name(cli);
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask" };
+        var command = new MeshCommand("remove", "Remove a gateway: its tunnels are cut off everywhere at once; the cluster's other gateways carry on",
+            "mfctl gateway remove aurora/gw2",
+            "mfctl gateway remove aurora/gw2 --yes")
+        {
+            name, yes,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var (cluster, gateway) = Split(session.Get(name));
+            await session.ConfirmAsync(session.Get(yes), $"cuts gateway {cluster}/{gateway} off", $"{cluster}/{gateway}", cancellationToken);
+            await session.Client.DeleteGatewayAsync(cluster, gateway, cancellationToken);
+            session.Note($"gateway {cluster}/{gateway} is removed and cut off");
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+}

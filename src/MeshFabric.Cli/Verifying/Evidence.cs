@@ -1,0 +1,26 @@
+using MeshFabric.Contracts.Http;
+
+namespace MeshFabric.Cli.Verifying;
+
+/// <summary>All that was seen of two clusters, for <see cref="Verification"/> to judge.</summary>
+/// <param name="Tunnels">Between the two, as reported.</param>
+/// <param name="Explanations">Of every gateway of both.</param>
+/// <param name="Small">Small packets; null with <paramref name="ProbeError"/> telling why.</param>
+/// <param name="Full">Packets that fill the tunnels' MTU.</param>
+/// <param name="FullPayloadBytes">ICMP payload of those; 0 when the MTU is not known.</param>
+/// <param name="ProbeError">Empty when both could be measured.</param>
+sealed record Evidence(
+    ClusterResource A,
+    ClusterResource B,
+    IReadOnlyList<GatewayResource> Gateways,
+    IReadOnlyList<TunnelResource> Tunnels,
+    IReadOnlyList<GatewayExplanation> Explanations,
+    ProbeResource? Small,
+    ProbeResource? Full,
+    int FullPayloadBytes,
+    string ProbeError)
+{
+    public IReadOnlyList<ClusterResource> Clusters => [A, B];
+
+    public IEnumerable<GatewayResource> GatewaysOf(ClusterResource cluster) => Gateways.Where(g => g.Spec.Cluster == cluster.Metadata.Name);
+}
