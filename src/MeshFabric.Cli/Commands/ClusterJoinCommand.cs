@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeshFabric.Contracts.Files;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Net;
 
@@ -41,7 +42,7 @@ static class ClusterJoinCommand
             }
 
             var cluster = session.Get(inventory) is { } file
-                ? InventoryFile.Read(file).ToCreateCluster(session.Get(name))
+                ? OfFile(session.Get(name), file)
                 : new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec(
                     session.Get(kind) ?? "site", session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
             var asked = (session.Get(gateways) ?? []).Select(Gateway).ToList();
@@ -66,6 +67,19 @@ static class ClusterJoinCommand
     public static Option<string?> Agent() => new("--agent") { HelpName = "PROGRAM", Description = $"The agent's program on the gateways; default {DefaultAgent}" };
 
     public static Option<string?> State() => new("--state") { HelpName = "DIRECTORY", Description = "The agent's state directory on the gateways; may contain {gateway}" };
+
+    static CreateCluster OfFile(string name, string file)
+    {
+        try
+        {
+            var inventory = InventoryFile.Read(file).Inventory;
+            return new CreateCluster(name, inventory.Labels, new CreateClusterSpec(inventory.Kind, inventory.Provider, inventory.Region, inventory.Zone, inventory.PodCidrs, inventory.ServiceCidrs));
+        }
+        catch (InventoryFileException e)
+        {
+            throw CommandException.Usage(e.Message);
+        }
+    }
 
     static JoinGateway Gateway(string text) => text.Split('=', 2) switch
     {
