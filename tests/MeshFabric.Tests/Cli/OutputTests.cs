@@ -1,5 +1,5 @@
-using MeshFabric.TestKit;
 using MeshFabric.Contracts.Http;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Tests.Cli;
 
