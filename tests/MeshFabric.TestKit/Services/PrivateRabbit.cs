@@ -1,0 +1,163 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace MeshFabric.TestKit.Services;
+
+/// <summary>A RabbitMQ of our own on 127.0.0.1: AMQPS only, login by client certificate (EXTERNAL) or password, management API; own ports, database, cookie and epmd.</summary>
+/// <remarks>
+/// Runs as user <c>rabbitmq</c> when we are root, otherwise as ourselves. Ports stay the same over restarts.
+/// They are taken from below the kernel's own range, so that no outgoing connection takes one while the broker is down.
+/// </remarks>
+public sealed class PrivateRabbit : IDisposable
+{
+    const int LowestPort = 20_000;
+    const int HighestPort = 32_000;
+
+    readonly PrivateRabbitOptions _options;
+    readonly PrivateRabbitProcess _process;
+    readonly HttpClient _management;
+
+    PrivateRabbit(PrivateRabbitOptions options, PrivateRabbitPorts ports)
+    {
+        _options = options;
+        Port = ports.Amqps;
+        Password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        ManagementUrl = new Uri($"http://127.0.0.1:{ports.Management}/");
+        _process = new PrivateRabbitProcess(options, ports);
+        _management = new HttpClient { BaseAddress = ManagementUrl, Timeout = TimeSpan.FromSeconds(30) };
+        _management.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Username}:{Password}")));
+    }
+
+    public string Directory => _options.Directory;
+
+    /// <summary>AMQP over TLS.</summary>
+    public int Port { get; }
+
+    public Uri ManagementUrl { get; }
+
+    /// <summary>The administrator; may log in by password.</summary>
+    public string Username => "admin";
+
+    public string Password { get; }
+
+    /// <summary>Process id of the Erlang VM, or null when it does not run.</summary>
+    public int? Pid => _process.Pid;
+
+    /// <exception cref="InvalidOperationException">RabbitMQ is not installed, or did not come up; the message says what to do.</exception>
+    public static async Task<PrivateRabbit> StartAsync(PrivateRabbitOptions options, CancellationToken cancellationToken)
+    {
+        var ports = FreePorts(4);
+        var server = new PrivateRabbit(options, new PrivateRabbitPorts(ports[0], ports[1], ports[2], ports[3]));
+        await server._process.InitializeAsync(server.Username, server.Password, cancellationToken);
+        await server.StartAsync(cancellationToken);
+        return server;
+    }
+
+    /// <summary>Starts the broker unless it runs, and waits until clients can connect.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await _process.StartAsync(cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(_options.StartLimit);
+        while (!await AnswersAsync(limit.Token))
+        {
+            if (Pid is null || limit.IsCancellationRequested)
+            {
+                throw new InvalidOperationException($"RabbitMQ in {Directory} did not come up within {_options.StartLimit.TotalSeconds:0} s; the end of its log:\n{_process.LogTail()}");
+            }
+
+            await Task.Delay(100, cancellationToken);
+        }
+    }
+
+    /// <summary>Orderly; data stays.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => _process.StopAsync("TERM", cancellationToken);
+
+    /// <summary>A crash: SIGKILL to the Erlang VM; returns when it is gone.</summary>
+    public Task Kill9Async(CancellationToken cancellationToken) => _process.StopAsync("KILL", cancellationToken);
+
+    /// <summary>Ends broker and epmd, and deletes the directory.</summary>
+    public async Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        await _process.EndAsync(cancellationToken);
+        Dispose();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+
+    /// <summary>Lets go of the management client; the broker runs on.</summary>
+    public void Dispose() => _management.Dispose();
+
+    /// <summary>A virtual host that the administrator may use.</summary>
+    public async Task CreateVirtualHostAsync(string name, CancellationToken cancellationToken)
+    {
+        await PutAsync($"api/vhosts/{Uri.EscapeDataString(name)}", new JsonObject(), cancellationToken);
+        await PutAsync($"api/permissions/{Uri.EscapeDataString(name)}/{Username}", new JsonObject { ["configure"] = ".*", ["write"] = ".*", ["read"] = ".*" }, cancellationToken);
+    }
+
+    /// <summary>With all its queues; users stay.</summary>
+    public async Task DeleteVirtualHostAsync(string name, CancellationToken cancellationToken)
+    {
+        using var response = await _management.DeleteAsync($"api/vhosts/{Uri.EscapeDataString(name)}", cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>A list of the management API, as the administrator sees it; lengths in it are up to 5 s old.</summary>
+    public async Task<JsonArray> ListAsync(string path, CancellationToken cancellationToken) =>
+        await _management.GetFromJsonAsync<JsonArray>(path, cancellationToken) ?? [];
+
+    async Task PutAsync(string path, JsonObject body, CancellationToken cancellationToken)
+    {
+        using var response = await _management.PutAsJsonAsync(path, body, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
+    async Task<bool> AnswersAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var response = await _management.GetAsync($"api/health/checks/port-listener/{Port}", cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            // Not yet: the caller goes on asking, within its limit.
+            return false;
+        }
+    }
+
+    static int[] FreePorts(int count)
+    {
+        var listeners = new List<TcpListener>();
+        try
+        {
+            while (listeners.Count < count)
+            {
+                var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(LowestPort, HighestPort));
+                try
+                {
+                    listener.Start();
+                    listeners.Add(listener);
+                }
+                catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+                {
+                    listener.Dispose();
+                }
+            }
+
+            return listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
+        }
+        finally
+        {
+            listeners.ForEach(l => l.Dispose());
+        }
+    }
+}
+
+/// <param name="Distribution">Erlang's own; nothing of ours speaks it.</param>
+/// <param name="Epmd">Erlang's port mapper.</param>
+sealed record PrivateRabbitPorts(int Amqps, int Management, int Distribution, int Epmd);
