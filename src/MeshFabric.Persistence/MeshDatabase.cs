@@ -1,4 +1,6 @@
+using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace MeshFabric.Persistence;
@@ -33,6 +35,16 @@ public static class MeshDatabase
             .MigrationsHistoryTable("schema_changes")
             // Measured: a killed PostgreSQL is back after 2 to 22 s; eight retries of 3 s were too few.
             .EnableRetryOnFailure(12, TimeSpan.FromSeconds(5), null));
+
+    /// <summary>True when the database could not be reached or was just going down: the same again may succeed.</summary>
+    public static bool IsUnavailable(Exception exception) => exception switch
+    {
+        RetryLimitExceededException => true,
+        NpgsqlException npgsql => npgsql.IsTransient || npgsql.InnerException is SocketException or TimeoutException,
+        DbUpdateException { InnerException: { } inner } => IsUnavailable(inner),
+        InvalidOperationException { InnerException: NpgsqlException inner } => IsUnavailable(inner),
+        _ => false,
+    };
 
     /// <summary>True when a unique or exclusion constraint refused the change: somebody else was first.</summary>
     public static bool IsConflict(DbUpdateException exception) =>

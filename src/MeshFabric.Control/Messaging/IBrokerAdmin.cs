@@ -12,6 +12,6 @@ public interface IBrokerAdmin
     /// <summary>Deletes the gateway's user (its connection is closed at once), queue and exchanges. No error when they are gone.</summary>
     Task RevokeAsync(string gatewayId, CancellationToken cancellationToken);
 
-    /// <summary>Ids of all gateways that have a user on the broker.</summary>
+    /// <summary>Ids of all gateways that have a user with permissions on the broker.</summary>
     Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken);
 }

@@ -5,6 +5,7 @@ using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Pki;
 using MeshFabric.Control.Setup;
+using MeshFabric.Persistence;
 using Microsoft.Extensions.Options;
 
 namespace MeshFabric.Control.Messaging;
@@ -69,7 +70,12 @@ public static class MessagingSetup
         if (quorum)
         {
             // Through a restart of the database: what still fails is dropped, for agents report again.
-            endpoint.UseMessageRetry(retry => retry.Intervals(100, 500, 2000, 5000, 10_000));
+            // A message that is bad in itself is dropped at once, or one agent could keep all others waiting.
+            endpoint.UseMessageRetry(retry =>
+            {
+                retry.Handle<Exception>(MeshDatabase.IsUnavailable);
+                retry.Intervals(100, 500, 2000, 5000, 10_000);
+            });
         }
 
         endpoint.ConfigureConsumer<AgentConsumers>(context);

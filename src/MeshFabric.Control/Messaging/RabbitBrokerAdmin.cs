@@ -84,9 +84,10 @@ public sealed class RabbitBrokerAdmin : IBrokerAdmin
 
     public async Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken)
     {
-        var users = await _http.GetFromJsonAsync<JsonArray>("api/users?columns=name", cancellationToken) ?? [];
+        // Only those of our own virtual host: another mesh on the same broker is none of our business.
+        var permissions = await _http.GetFromJsonAsync<JsonArray>($"api/vhosts/{Host}/permissions", cancellationToken) ?? [];
         var prefix = BrokerNames.User("");
-        return users.Select(u => (string?)u?["name"] ?? "").Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..]).ToHashSet(StringComparer.Ordinal);
+        return permissions.Select(p => (string?)p?["user"] ?? "").Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..]).ToHashSet(StringComparer.Ordinal);
     }
 
     JsonObject Exchange(string name) => new() { ["name"] = name, ["vhost"] = _virtualHost, ["type"] = "fanout", ["durable"] = true, ["auto_delete"] = false, ["internal"] = false, ["arguments"] = new JsonObject() };

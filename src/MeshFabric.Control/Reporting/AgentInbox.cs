@@ -107,8 +107,15 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     static async Task StoreTunnelsAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var rows = await db.TunnelReports.Where(r => r.GatewayId == gateway.Id).ToDictionaryAsync(r => (r.PeerCluster, r.PeerGateway), cancellationToken);
+        var peers = await PeersAsync(db, gateway, message, cancellationToken);
         foreach (var report in message.Tunnels.DistinctBy(t => (t.PeerCluster, t.PeerGateway)))
         {
+            if (!peers.Contains((report.PeerCluster, report.PeerGateway)))
+            {
+                // Removed meanwhile, or made up.
+                continue;
+            }
+
             if (!rows.Remove((report.PeerCluster, report.PeerGateway), out var row))
             {
                 row = new TunnelReportRow { GatewayId = gateway.Id, PeerCluster = report.PeerCluster, PeerGateway = report.PeerGateway, Report = report, State = TunnelState.Connecting };
@@ -143,6 +150,15 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         {
             db.TunnelReports.RemoveRange(rows.Values);
         }
+    }
+
+    /// <summary>Those that the message names and that there are: nobody else can be at the far end of a tunnel.</summary>
+    static async Task<HashSet<(string Cluster, string Gateway)>> PeersAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, CancellationToken cancellationToken)
+    {
+        var names = message.Tunnels.Select(t => t.PeerCluster).Distinct().ToArray();
+        var peers = await db.Gateways.Where(g => g.ClusterId != gateway.ClusterId && names.Contains(g.Cluster!.Name))
+            .Select(g => new { Cluster = g.Cluster!.Name, g.Name }).ToListAsync(cancellationToken);
+        return peers.Select(p => (p.Cluster, p.Name)).ToHashSet();
     }
 
     async Task SendSnapshotAsync(string gatewayId, CancellationToken cancellationToken) =>
