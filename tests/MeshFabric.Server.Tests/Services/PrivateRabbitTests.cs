@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Security.Authentication;
-using System.Security.Cryptography.X509Certificates;
-using MeshFabric.Contracts.Http;
 using MeshFabric.TestKit.Services;
 using RabbitMQ.Client;
 
@@ -17,7 +14,7 @@ public sealed class PrivateRabbitTests(RabbitServer rabbit)
     public async Task A_confirmed_durable_message_survives_a_crash_and_the_ports_stay()
     {
         var before = rabbit.Server.Pid;
-        await using (var connection = await ConnectAsync())
+        await using (var connection = await rabbit.ConnectAsync("/", Cancel))
         await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel))
         {
             await channel.QueueDeclareAsync("crash", durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancel);
@@ -29,7 +26,7 @@ public sealed class PrivateRabbitTests(RabbitServer rabbit)
         await rabbit.Server.StartAsync(Cancel);
 
         Assert.NotEqual(before, rabbit.Server.Pid);
-        await using var again = await ConnectAsync();
+        await using var again = await rabbit.ConnectAsync("/", Cancel);
         await using var reader = await again.CreateChannelAsync(cancellationToken: Cancel);
         var got = await reader.BasicGetAsync("crash", autoAck: true, Cancel);
         Assert.Equal("7"u8.ToArray(), got!.Body.ToArray());
@@ -51,20 +48,6 @@ public sealed class PrivateRabbitTests(RabbitServer rabbit)
         Assert.False(Directory.Exists(directory));
         await Eventually.TrueAsync(() => ProcessesOf(directory).Count == 0, TimeSpan.FromSeconds(10), () => string.Join(", ", ProcessesOf(directory)), Cancel);
         Assert.NotNull(rabbit.Server.Pid);
-    }
-
-    async Task<IConnection> ConnectAsync()
-    {
-        using var authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(rabbit.Pki, "ca.crt"));
-        return await new ConnectionFactory
-        {
-            HostName = "127.0.0.1",
-            Port = rabbit.Server.Port,
-            UserName = rabbit.Server.Username,
-            Password = rabbit.Server.Password,
-            AutomaticRecoveryEnabled = false,
-            Ssl = new SslOption("127.0.0.1", enabled: true) { Version = SslProtocols.Tls12 | SslProtocols.Tls13, CertificateValidationCallback = PinnedAuthority.Validate(authority) },
-        }.CreateConnectionAsync(Cancel);
     }
 
     // Every process that was started for this directory has it in its environment: the VM, its helpers, and epmd.

@@ -1,6 +1,10 @@
 using System.Net;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Pki;
 using MeshFabric.TestKit.Services;
+using RabbitMQ.Client;
 
 namespace MeshFabric.Server.Tests.Services;
 
@@ -39,6 +43,22 @@ public sealed class RabbitServer : IAsyncLifetime
         var name = $"mesh-{Interlocked.Increment(ref _hosts)}";
         await Server.CreateVirtualHostAsync(name, cancellationToken);
         return name;
+    }
+
+    /// <summary>As the administrator, by password.</summary>
+    public async Task<IConnection> ConnectAsync(string virtualHost, CancellationToken cancellationToken)
+    {
+        using var authority = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(Pki, "ca.crt"));
+        return await new ConnectionFactory
+        {
+            HostName = "127.0.0.1",
+            Port = Server.Port,
+            VirtualHost = virtualHost,
+            UserName = Server.Username,
+            Password = Server.Password,
+            AutomaticRecoveryEnabled = false,
+            Ssl = new SslOption("127.0.0.1", enabled: true) { Version = SslProtocols.Tls12 | SslProtocols.Tls13, CertificateValidationCallback = PinnedAuthority.Validate(authority) },
+        }.CreateConnectionAsync(cancellationToken);
     }
 
     public static PrivateRabbitOptions Options(string directory, string pki) =>

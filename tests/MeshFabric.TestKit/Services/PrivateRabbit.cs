@@ -1,7 +1,5 @@
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -11,13 +9,9 @@ namespace MeshFabric.TestKit.Services;
 /// <summary>A RabbitMQ of our own on 127.0.0.1: AMQPS only, login by client certificate (EXTERNAL) or password, management API; own ports, database, cookie and epmd.</summary>
 /// <remarks>
 /// Runs as user <c>rabbitmq</c> when we are root, otherwise as ourselves. Ports stay the same over restarts.
-/// They are taken from below the kernel's own range, so that no outgoing connection takes one while the broker is down.
 /// </remarks>
 public sealed class PrivateRabbit : IDisposable
 {
-    const int LowestPort = 20_000;
-    const int HighestPort = 32_000;
-
     readonly PrivateRabbitOptions _options;
     readonly PrivateRabbitProcess _process;
     readonly HttpClient _management;
@@ -51,7 +45,7 @@ public sealed class PrivateRabbit : IDisposable
     /// <exception cref="InvalidOperationException">RabbitMQ is not installed, or did not come up; the message says what to do.</exception>
     public static async Task<PrivateRabbit> StartAsync(PrivateRabbitOptions options, CancellationToken cancellationToken)
     {
-        var ports = FreePorts(4);
+        var ports = FreePorts.Take(4);
         var server = new PrivateRabbit(options, new PrivateRabbitPorts(ports[0], ports[1], ports[2], ports[3]));
         await server._process.InitializeAsync(server.Username, server.Password, cancellationToken);
         await server.StartAsync(cancellationToken);
@@ -127,33 +121,6 @@ public sealed class PrivateRabbit : IDisposable
         {
             // Not yet: the caller goes on asking, within its limit.
             return false;
-        }
-    }
-
-    static int[] FreePorts(int count)
-    {
-        var listeners = new List<TcpListener>();
-        try
-        {
-            while (listeners.Count < count)
-            {
-                var listener = new TcpListener(IPAddress.Loopback, RandomNumberGenerator.GetInt32(LowestPort, HighestPort));
-                try
-                {
-                    listener.Start();
-                    listeners.Add(listener);
-                }
-                catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-                {
-                    listener.Dispose();
-                }
-            }
-
-            return listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
-        }
-        finally
-        {
-            listeners.ForEach(l => l.Dispose());
         }
     }
 }

@@ -1,0 +1,105 @@
+using MeshFabric.Contracts;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
+using MeshFabric.Server.Tests.Services;
+using RabbitMQ.Client;
+
+namespace MeshFabric.Server.Tests.Messaging;
+
+/// <summary>What an agent says counts as its own, whatever the message says; and it can only speak of what there is.</summary>
+[Collection(BrokerTests.Name)]
+public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
+{
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_message_that_claims_to_be_B_s_in_every_field_is_A_s()
+    {
+        var before = await GatewayAsync("borealis");
+
+        await SendAsync(BrokerNames.Beat(mesh.A.Id), Wire.Envelope(new AgentHeartbeat("claims-to-be-b", 1, 1, 0, 0),
+            ("sourceAddress", $"rabbitmq://127.0.0.1/x/{BrokerNames.Up(mesh.B.Id)}"), ("gatewayId", mesh.B.Id),
+            ("host", new System.Text.Json.Nodes.JsonObject { ["machineName"] = mesh.B.Id }),
+            ("headers", new System.Text.Json.Nodes.JsonObject { ["gatewayId"] = mesh.B.Id, ["sender"] = mesh.B.User })));
+
+        await Eventually.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "claims-to-be-b", TimeSpan.FromSeconds(15), () => "A's heartbeat was not stored", Cancel);
+        var after = await GatewayAsync("borealis");
+        Assert.Equal((before.Status.AgentVersion, before.Status.LastSeen), (after.Status.AgentVersion, after.Status.LastSeen));
+    }
+
+    [Fact]
+    public async Task Reports_about_gateways_that_there_are_not_are_not_stored_and_those_about_real_ones_are()
+    {
+        var made = Enumerable.Range(0, 500).Select(i => Report($"cluster-{i}", "gw1"))
+            .Append(Report("borealis", "made-up")).Append(Report("aurora", "gw1")).Append(Report("borealis", "gw1"));
+
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new GatewayReported("reporter", "kernel", 1, 1, true, made.ToValueList(), [], null)));
+
+        await Eventually.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "reporter", TimeSpan.FromSeconds(15), () => "the report was not stored", Cancel);
+        var stored = await PostgresServer.QueryAsync(mesh.Control.Settings.Database, "SELECT string_agg(peer_cluster || '/' || peer_gateway, ' ') FROM tunnel_reports", Cancel);
+        Assert.Equal("borealis/gw1", stored);
+        Assert.Equal(0L, await PostgresServer.QueryAsync(mesh.Control.Settings.Database, "SELECT count(*) FROM events WHERE message LIKE '%cluster-%' OR message LIKE '%made-up%'", Cancel));
+    }
+
+    [Fact]
+    public async Task A_probe_s_answer_is_taken_from_those_that_were_asked_each_for_itself()
+    {
+        var probe = await mesh.Control.Api.CreateProbeAsync(new CreateProbe("aurora", "borealis", 1, 10, null), Cancel);
+        var stranger = await TestAgent.JoinAsync(mesh.Control.Settings, "cirrus", "gw1", "10.30.0.0/16", Cancel);
+        var lie = new ProbeCompleted(probe.Id, [new ProbeResult("mf0", "gw1", 1, 1, [0.001], "a lie")]);
+        await using (var connection = await stranger.ConnectAsync(Cancel))
+        await using (var channel = await connection.ConfirmedAsync(Cancel))
+        {
+            await channel.PublishAsync(BrokerNames.Up(stranger.Id), Wire.Envelope(lie), Cancel);
+        }
+
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(lie));
+
+        ProbeResource? seen = null;
+        await Eventually.TrueAsync(async () => (seen = await mesh.Control.Api.GetProbeAsync(probe.Id, Cancel)).Gateways.Any(g => g.Answered), TimeSpan.FromSeconds(15), () => "A's own answer was not stored", Cancel);
+        Assert.Equal(["aurora"], seen!.Gateways.Where(g => g.Answered).Select(g => g.Cluster));
+        Assert.DoesNotContain(seen.Gateways, g => g.Cluster == "cirrus");
+    }
+
+    [Fact]
+    public async Task An_inventory_changes_only_the_sender_s_own_cluster_and_takes_nobody_s_prefix_away()
+    {
+        var before = await mesh.Control.Api.GetClusterAsync("borealis", Cancel);
+        var theirs = Cidr.Parse("10.20.0.0/16");
+
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(new ClusterInventory(ClusterKind.Site, new ClusterLocation("takes", "", ""), [], [theirs], [], "", []))));
+
+        ClusterResource? aurora = null;
+        await Eventually.TrueAsync(async () => (aurora = await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Spec.Provider == "takes", TimeSpan.FromSeconds(15), () => "the inventory was not stored", Cancel);
+        var after = await mesh.Control.Api.GetClusterAsync("borealis", Cancel);
+        Assert.Equal(before.Spec, after.Spec);
+        Assert.Equal(theirs, Assert.Single(after.Status.Prefixes).Mesh);
+        Assert.NotEqual(theirs, Assert.Single(aurora!.Status.Prefixes).Mesh);
+    }
+
+    [Fact]
+    public async Task The_sender_guard_s_twin_an_administrator_s_message_by_the_ingress_has_no_sender_and_is_refused()
+    {
+        var before = mesh.Control.Log.Count(2001);
+        await using var admin = await mesh.Rabbit.ConnectAsync(mesh.Control.Settings.VirtualHost, Cancel);
+        await using var channel = await admin.ConfirmedAsync(Cancel);
+
+        await channel.PublishAsync(BrokerNames.Ingress, Wire.Envelope(new AgentHeartbeat("nobody", 1, 1, 0, 0)), Cancel);
+
+        await Eventually.TrueAsync(() => mesh.Control.Log.Count(2001) > before, TimeSpan.FromSeconds(15), () => "it was not refused", Cancel);
+    }
+
+    static TunnelReport Report(string cluster, string gateway) => new("mf0", cluster, gateway, TunnelState.Connected, null, null, null, null, 0, 0);
+
+    Task<GatewayResource> GatewayAsync(string cluster) => mesh.Control.Api.GetAsync<GatewayResource>($"gateways/{cluster}/gw1", Cancel);
+
+    async Task SendAsync(string exchange, byte[] body)
+    {
+        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var channel = await connection.ConfirmedAsync(Cancel);
+        await channel.PublishAsync(exchange, body, Cancel);
+    }
+}
