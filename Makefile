@@ -3,6 +3,8 @@ SHELL := /bin/bash
 CACHE ?= $(HOME)/.cache/meshfabric
 CONFIGURATION ?= Release
 SUITE ?=
+KUBERNETES ?=
+export KUBERNETES
 
 .DEFAULT_GOAL := help
 .PHONY: help build test test-kernel demo demo-down lab lab-down format clean packages kubernetes-binaries
@@ -13,7 +15,7 @@ help: ## This list
 build: ## The four programs, runnable, in out/
 	@scripts/build.sh $(CONFIGURATION)
 
-demo: ## Three clusters become one flat network
+demo: ## Three clusters become one flat network (KUBERNETES=yes: inventories from real API servers)
 	@scripts/demo.sh up
 
 demo-down: ## Removes every trace of the demo
@@ -25,17 +27,18 @@ test: ## All tests (SUITE=unit|server|host|e2e runs one part); ends with "N pass
 test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
 	@scripts/test.sh kernel
 
-lab: ## A lab of three clusters that stays up to play with
-	@scripts/lab.sh up
+lab: packages build ## A lab of three joined clusters that stays up to play with (KUBERNETES=yes: with real API servers)
+	@out/mflab up lab --programs out --join $(if $(filter yes,$(KUBERNETES)),--kubernetes)
+	@echo "out/mflab hosts lab | out/mflab exec lab aurora-w1-p1 -- ping 100.64.1.10 | out/mflab mfctl lab -- status | make lab-down"
 
 lab-down: ## Removes the lab
-	@scripts/lab.sh down
+	@[ ! -x out/mflab ] || out/mflab down lab
 
 kubernetes-binaries: ## Real Kubernetes from Debian's source package, built once into the cache (8 to 20 minutes cold)
 	@tests/kubernetes/build-binaries.sh $(CACHE)/kubernetes
 
 packages: ## Installs the Debian packages that build, demo and tests need
-	@deploy/scripts/install-packages.sh gateway services lab kubernetes
+	@deploy/scripts/install-packages.sh gateway services lab$(if $(filter yes,$(KUBERNETES)), kubernetes)
 
 format: ## Formats the code
 	@dotnet format MeshFabric.sln

@@ -17,12 +17,15 @@ static class HostScript
         host=$1; shift
         [ -e "/run/netns/{{spec.Name}}-$host" ] || { echo "on: the lab has no host '$host'" >&2; exit 2; }
         [ $# -gt 0 ] || set -- "${SHELL:-sh}"
-        mkdir -p "$lab/hosts/$host/wireguard" "$lab/hosts/$host/state"
+        mkdir -p "$lab/netns" "$lab/hosts/$host/wireguard" "$lab/hosts/$host/state"
         {{(programs is null ? "" : $"export PATH=\"{programs}:$PATH\"")}}
         # $0 is the lab, $1 the host; /run/lab keeps the lab in reach while /var/lib is being covered.
+        # Other hosts stay in reach, as by ssh: /run/netns is carried over.
         inside='h=$1; shift
+        mount --rbind /run/netns "$0/netns"
         mount -t tmpfs -o mode=755,size=1m lab /run
-        mkdir /run/wireguard /run/lab
+        mkdir /run/wireguard /run/lab /run/netns
+        mount --rbind "$0/netns" /run/netns
         mount --bind "$0" /run/lab
         mount -t tmpfs -o mode=755,size=1m lab /var/lib
         mkdir -p "$0" /var/lib/meshfabric

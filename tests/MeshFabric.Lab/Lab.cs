@@ -44,12 +44,6 @@ public sealed class Lab : IAsyncDisposable
             }
         }
 
-        // scripts/lab.sh keeps its labs in the same place.
-        if (System.IO.Directory.Exists(lab.Directory) && !File.Exists(Path.Combine(lab.Directory, SpecFile)))
-        {
-            throw new LabException($"{lab.Directory} belongs to a lab that mflab did not make: remove that first, or choose another name");
-        }
-
         await lab.DeleteAsync(cancellationToken);
         System.IO.Directory.CreateDirectory(lab.Directory);
         await File.WriteAllTextAsync(Path.Combine(lab.Directory, SpecFile), JsonSerializer.Serialize(spec, Json), cancellationToken);
@@ -104,6 +98,18 @@ public sealed class Lab : IAsyncDisposable
             await Until.TrueAsync(() => File.Exists(process.PidFile), TimeSpan.FromSeconds(30), $"{process.Name} to start", cancellationToken);
         }
 
+        return process;
+    }
+
+    /// <summary>Starts a program of the lab in this machine's own namespace; it ends with the lab.</summary>
+    public async Task<LabProcess> StartOutsideAsync(string name, IReadOnlyList<string> words, CancellationToken cancellationToken)
+    {
+        var process = new LabProcess(name, Path.Combine(Directory, name + ".pid"), Path.Combine(Directory, name + ".log"));
+        // The pid is the program's own, for sh becomes it; none of our streams is kept, or a reader of our output would wait for it.
+        const string script = """log=$1 pidfile=$2; shift 2; echo "$$ $(sed "s/.*) //" /proc/$$/stat | cut -d" " -f20)" >"$pidfile.new"; mv "$pidfile.new" "$pidfile"; exec "$@" >>"$log" 2>&1 </dev/null""";
+        File.Delete(process.PidFile);
+        (await Command.RunAsync(["setsid", "--fork", "sh", "-c", $"exec >/dev/null 2>&1 </dev/null; {script}", "sh", process.LogFile, process.PidFile, .. words], null, cancellationToken)).Checked($"starting {name}");
+        await Until.TrueAsync(() => File.Exists(process.PidFile), TimeSpan.FromSeconds(30), $"{name} to start", cancellationToken);
         return process;
     }
 

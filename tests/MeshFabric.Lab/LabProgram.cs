@@ -1,125 +1,190 @@
+using System.CommandLine;
+using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
+using Command = System.CommandLine.Command;
 
 namespace MeshFabric.Lab;
 
 /// <summary><c>mflab</c>: labs from the command line.</summary>
 static class LabProgram
 {
-    const string Usage = """
-        mflab up NAME [PROGRAMS]      a lab of three clusters, with a server in every pod; PROGRAMS is put on every host's path
-        mflab list                    the labs of this machine
-        mflab hosts NAME              the hosts of a lab and their addresses
-        mflab exec NAME HOST [CMD]... runs a command in a host (default: a shell)
-        mflab down NAME               removes a lab, every trace of it
+    const string Serving = "serving";
+    static readonly Argument<string> NameArgument = new("name") { Description = "Name of the lab" };
 
-        """;
+    public static async Task<int> RunAsync(string[] args) =>
+        await new RootCommand("Clusters as network namespaces of this machine.\n\nExamples:\n  mflab up play --programs out\n  mflab exec play aurora-w1-p1 ping 10.20.1.10\n  mflab down play")
+        {
+            Up(), List(), Hosts(), Exec(), Mfctl(), Serve(), Down(),
+        }.Parse(args).InvokeAsync();
 
-    public static async Task<int> RunAsync(string[] args)
+    /// <summary>Three clusters of two gateways; the last two use the same CIDRs inside.</summary>
+    public static LabSpec ThreeClusters(string name, bool kubernetes = false)
     {
-        using var stop = new CancellationTokenSource();
-        Console.CancelKeyPress += (_, e) =>
+        var kind = kubernetes ? "kubernetes" : "site";
+        return new LabSpec(
+            name,
+            [
+                new ClusterSpec("aurora", "10.10.0.0/16") { PodCidr6 = "fd10:10::/48", Provider = "aws", Region = "eu-west-1", Kind = kind },
+                new ClusterSpec("borealis", "10.20.0.0/16") { PodCidr6 = "fd10:20::/48", Provider = "gcp", Region = "europe-north1", Kind = kind },
+                new ClusterSpec("cirrus", "10.20.0.0/16") { PodCidr6 = "fd10:20::/48", Provider = "on-premises", Region = "berlin", Kind = kind },
+            ]);
+    }
+
+    static Command Up()
+    {
+        var programs = new Option<string?>("--programs") { Description = "Directory of the product's programs; without it: the network alone" };
+        var port = new Option<int>("--api-port") { Description = "Port of this machine's loopback that reaches the API", DefaultValueFactory = _ => 0 };
+        var kubernetes = new Option<bool>("--kubernetes") { Description = "Each cluster has a real Kubernetes API" };
+        var join = new Option<bool>("--join") { Description = "Join the clusters too" };
+        var command = new Command("up", "A lab of three clusters, with a server in every pod; it stays until it is removed") { NameArgument, programs, port, kubernetes, join };
+        command.SetAction((result, cancellationToken) => GuardAsync(async () =>
         {
-            e.Cancel = true;
-            stop.Cancel();
-        };
-        try
-        {
-            return args switch
+            var name = result.GetValue(NameArgument)!;
+            var started = TimeProvider.System.GetTimestamp();
+            void Say(string text) => Console.WriteLine($"[{TimeProvider.System.GetElapsedTime(started).TotalSeconds,4:0} s] {text}");
+            var spec = ThreeClusters(name, result.GetValue(kubernetes)) with { ApiPort = result.GetValue(port) };
+            if (result.GetValue(programs) is not { } folder)
             {
-                ["up", var name, .. var rest] => await UpAsync(name, rest.FirstOrDefault(), stop.Token),
-                ["list"] => List(),
-                ["hosts", var name] => Hosts(Existing(name)),
-                ["exec", var name, var host, .. var words] => Exec(Existing(name), host, words),
-                ["serve", var name] => await ServeAsync(Existing(name), stop.Token),
-                ["down", var name] => await DownAsync(name, stop.Token),
-                _ => Fail(Usage),
-            };
-        }
-        catch (Exception e) when (e is LabException or ArgumentException or KeyNotFoundException)
+                Say("network: an internet and 3 clusters");
+                await ServeAsync(await Lab.CreateAsync(spec, null, cancellationToken), cancellationToken);
+                return 0;
+            }
+
+            var mesh = await MeshLab.CreateAsync(spec, Path.GetFullPath(folder), Say, cancellationToken);
+            await ServeAsync(mesh.Lab, cancellationToken);
+            foreach (var cluster in result.GetValue(join) ? spec.Clusters : [])
+            {
+                Say($"joining {cluster.Name}");
+                await mesh.JoinAsync(cluster.Name, cancellationToken);
+            }
+
+            Say("up");
+            return 0;
+        }));
+        return command;
+    }
+
+    // In this machine's own namespace, for the relay is there; it outlives us and ends with the lab.
+    static async Task ServeAsync(Lab lab, CancellationToken cancellationToken)
+    {
+        var serve = await lab.StartOutsideAsync("serve", [Environment.ProcessPath!, "serve", lab.Spec.Name], cancellationToken);
+        await Until.TrueAsync(() => serve.LogTail().Contains(Serving, StringComparison.Ordinal) || serve.Pid is null, TimeSpan.FromSeconds(60), "the servers in the pods", cancellationToken);
+        if (serve.Pid is null)
         {
-            return Fail("mflab: " + e.Message);
+            throw new LabException($"the servers in the pods ended: {serve.LogTail()}");
         }
     }
 
-    /// <summary>Three clusters of two gateways; the last two use the same CIDR inside.</summary>
-    public static LabSpec ThreeClusters(string name) => new(
-        name,
-        [
-            new ClusterSpec("aurora", "10.10.0.0/16") { PodCidr6 = "fd10:10::/48", Provider = "aws", Region = "eu-west-1" },
-            new ClusterSpec("borealis", "10.20.0.0/16") { PodCidr6 = "fd10:20::/48", Provider = "gcp", Region = "europe-north1" },
-            new ClusterSpec("cirrus", "10.20.0.0/16") { PodCidr6 = "fd10:20::/48", Provider = "on-premises", Region = "berlin" },
-        ]);
-
-    static async Task<int> UpAsync(string name, string? programs, CancellationToken cancellationToken)
+    static Command List()
     {
-        var started = TimeProvider.System.GetTimestamp();
-        var lab = await Lab.CreateAsync(ThreeClusters(name), programs is null ? null : Path.GetFullPath(programs), cancellationToken);
-        await lab.StartAsync("inet", "serve", [Environment.ProcessPath!, "serve", name], cancellationToken);
-        Console.WriteLine($"lab {name}: {lab.Topology.Hosts.Count} hosts in {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s");
-        Console.WriteLine($"run a command in one:  {lab.OnScript} aurora-gw1 ip route");
-        return 0;
+        var command = new Command("list", "The labs of this machine");
+        command.SetAction(_ =>
+        {
+            foreach (var directory in Directory.Exists(LabSpec.Root) ? Directory.GetDirectories(LabSpec.Root).Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
+            {
+                Console.WriteLine(Path.GetFileName(directory));
+            }
+        });
+        return command;
     }
 
-    static int List()
+    static Command Hosts()
     {
-        foreach (var directory in Directory.Exists(LabSpec.Root) ? Directory.GetDirectories(LabSpec.Root).Order(StringComparer.Ordinal) : Enumerable.Empty<string>())
+        var command = new Command("hosts", "The hosts of a lab and their addresses") { NameArgument };
+        command.SetAction((result, _) => GuardAsync(() =>
         {
-            Console.WriteLine(Path.GetFileName(directory));
-        }
+            foreach (var host in Existing(result).Topology.Hosts.Where(h => h.Role != HostRole.Switch))
+            {
+                Console.WriteLine($"{host.Name,-24} {host.Role.ToString().ToLowerInvariant(),-10} {host.Address,-18} {host.Address6}".TrimEnd());
+            }
 
-        return 0;
+            return Task.FromResult(0);
+        }));
+        return command;
     }
 
-    static int Hosts(Lab lab)
+    static Command Exec()
     {
-        foreach (var host in lab.Topology.Hosts.Where(h => h.Role != HostRole.Switch))
-        {
-            Console.WriteLine($"{host.Name,-24} {host.Role.ToString().ToLowerInvariant(),-10} {host.Address,-18} {host.Address6}".TrimEnd());
-        }
+        var host = new Argument<string>("host") { Description = "Name of the host" };
+        var words = new Argument<string[]>("command") { Description = "What to run there (default: a shell)", Arity = ArgumentArity.ZeroOrMore };
+        var command = new Command("exec", "Runs a command in a host") { NameArgument, host, words };
+        command.SetAction((result, _) => GuardAsync(() => Task.FromResult(Attached(Existing(result), result.GetValue(host)!, result.GetValue(words) ?? []))));
+        return command;
+    }
 
-        return 0;
+    static Command Mfctl()
+    {
+        var words = new Argument<string[]>("arguments") { Description = "What mfctl is given; begin with --", Arity = ArgumentArity.ZeroOrMore };
+        var command = new Command("mfctl", "Runs mfctl in the control plane's host, logged in") { NameArgument, words };
+        command.SetAction((result, _) => GuardAsync(() =>
+        {
+            var lab = Existing(result);
+            return Task.FromResult(Attached(lab, "control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(lab.Directory, "mfctl.json")}", "mfctl", .. result.GetValue(words) ?? []]));
+        }));
+        return command;
+    }
+
+    static Command Serve()
+    {
+        var command = new Command("serve", "Servers in the lab's pods and the relay to its API; started by up") { NameArgument };
+        command.Hidden = true;
+        command.SetAction((result, cancellationToken) => GuardAsync(async () =>
+        {
+            var lab = Existing(result);
+            await using var servers = PodServers.Start(lab.Topology);
+            await using var relay = lab.Spec.ApiPort == 0 ? null : NamespaceRelay.Start(lab.Topology["control"], LabAddresses.Control, LabAddresses.ControlPort, lab.Spec.ApiPort);
+            Console.WriteLine(Serving);
+            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return 0;
+        }));
+        return command;
+    }
+
+    static Command Down()
+    {
+        var command = new Command("down", "Removes a lab, every trace of it") { NameArgument };
+        command.SetAction((result, cancellationToken) => GuardAsync(async () =>
+        {
+            if (Lab.Attach(result.GetValue(NameArgument)!) is { } lab)
+            {
+                await lab.DeleteAsync(cancellationToken);
+            }
+
+            return 0;
+        }));
+        return command;
+    }
+
+    static Lab Existing(ParseResult result)
+    {
+        var name = result.GetValue(NameArgument)!;
+        return Lab.Attach(name) ?? throw new LabException($"there is no lab '{name}' (mflab list)");
     }
 
     // The command takes our terminal as it is; nothing is captured.
-    static int Exec(Lab lab, string host, string[] words)
+    static int Attached(Lab lab, string host, string[] words)
     {
         using var process = System.Diagnostics.Process.Start(lab.OnScript, [lab.Topology[host].Name, .. words]);
         process.WaitForExit();
         return process.ExitCode;
     }
 
-    static async Task<int> ServeAsync(Lab lab, CancellationToken cancellationToken)
+    static async Task<int> GuardAsync(Func<Task<int>> action)
     {
-        await using var servers = PodServers.Start(lab.Topology);
         try
         {
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return await action();
+        }
+        catch (Exception e) when (e is LabException or ArgumentException or KeyNotFoundException or InvalidOperationException)
+        {
+            await Console.Error.WriteLineAsync("mflab: " + e.Message);
+            return 1;
         }
         catch (OperationCanceledException)
         {
-            // Asked to end.
+            return 130;
         }
-
-        return 0;
-    }
-
-    static async Task<int> DownAsync(string name, CancellationToken cancellationToken)
-    {
-        if (Lab.Attach(name) is { } lab)
-        {
-            await lab.DeleteAsync(cancellationToken);
-        }
-
-        return 0;
-    }
-
-    static Lab Existing(string name) => Lab.Attach(name) ?? throw new LabException($"there is no lab '{name}' (mflab list)");
-
-    static int Fail(string message)
-    {
-        Console.Error.WriteLine(message);
-        return 2;
     }
 }

@@ -142,11 +142,33 @@ public sealed class AgentStateDirectory(string directory)
         File.Move(temporary, file, overwrite: true);
     }
 
+    /// <summary>Deletes all of it. The directory itself may be a mount point, and then stays, empty.</summary>
     public void Delete()
     {
-        if (System.IO.Directory.Exists(Directory))
+        if (!System.IO.Directory.Exists(Directory))
         {
-            System.IO.Directory.Delete(Directory, recursive: true);
+            return;
+        }
+
+        foreach (var entry in new DirectoryInfo(Directory).EnumerateFileSystemInfos())
+        {
+            if (entry is DirectoryInfo folder)
+            {
+                folder.Delete(recursive: true);
+            }
+            else
+            {
+                entry.Delete();
+            }
+        }
+
+        try
+        {
+            System.IO.Directory.Delete(Directory);
+        }
+        catch (IOException)
+        {
+            // Mounted there, or its parent is not ours.
         }
     }
 }

@@ -143,7 +143,7 @@ public sealed class LabTests
         {
             var router = LabTopology.At(near.WanOf(gateway), 1);
             // The masquerading of the internet side does not hold for a tunnel.
-            await lab.ShellAsync($"{from}-gw{gateway}", $"nft delete table ip lab-internet; ip route add {far.Spec.PodCidr} via {router}", Cancellation);
+            await lab.ShellAsync($"{from}-gw{gateway}", $"nft delete table inet lab-cni; ip route add {far.Spec.PodCidr} via {router}", Cancellation);
         }
 
         await lab.ShellAsync("inet", $"ip route add {far.Spec.PodCidr} via {lab.Topology[$"{to}-gw1"].Address}; ip route add {far.Lan} via {lab.Topology[$"{to}-gw1"].Address}", Cancellation);

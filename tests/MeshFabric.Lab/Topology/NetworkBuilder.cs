@@ -99,11 +99,13 @@ static class NetworkBuilder
             RouteToWorker(script, cluster, gateway, w);
         }
 
-        // What leaves for the internet in clear takes the gateway's address, as everywhere; tunnels are other devices.
-        script.Nft(gateway, """
-            table ip lab-internet {
+        // As a CNI plug-in does it: what leaves the cluster takes the host's address, whichever way it goes. A source address that is kept is therefore no accident.
+        var own = new[] { cluster.Spec.PodCidr is null ? null : $"ip saddr {cluster.Spec.PodCidr} ip daddr != {cluster.Spec.PodCidr}", cluster.Spec.PodCidr6 is null ? null : $"ip6 saddr {cluster.Spec.PodCidr6} ip6 daddr != {cluster.Spec.PodCidr6}" };
+        script.Nft(gateway, $$"""
+            table inet lab-cni {
               chain post { type nat hook postrouting priority 100;
-                oifname "wan" ip saddr != 198.51.100.0/24 ip saddr != 192.168.0.0/24 masquerade
+                {{string.Join("\n    ", own.OfType<string>().Select(rule => rule + " masquerade"))}}
+                oifname "wan" ip saddr {{cluster.Lan}} masquerade
               }
             }
             """);

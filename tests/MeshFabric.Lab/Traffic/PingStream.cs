@@ -45,14 +45,14 @@ public sealed class PingStream : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _sending;
-        for (var i = 0; i < 100 && Answered() < _sent; i++)
+        for (var i = 0; i < 100 && Answered < _sent; i++)
         {
             await Task.Delay(20);
         }
 
         await _end.CancelAsync();
         await _receiving;
-        return new PingReport(_sent, Answered(), _duplicates, _longestGap);
+        return new PingReport(_sent, Answered, _duplicates, _longestGap);
     }
 
     public async ValueTask DisposeAsync()
@@ -63,11 +63,18 @@ public sealed class PingStream : IAsyncDisposable
         _end.Dispose();
     }
 
-    int Answered()
+    /// <summary>Asked so far.</summary>
+    public int Sent => Volatile.Read(ref _sent);
+
+    /// <summary>Answered so far, repeats counted once.</summary>
+    public int Answered
     {
-        lock (_answered)
+        get
         {
-            return _answered.Count;
+            lock (_answered)
+            {
+                return _answered.Count;
+            }
         }
     }
 

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace MeshFabric.TestKit.Services;
@@ -12,15 +14,17 @@ namespace MeshFabric.TestKit.Services;
 /// </remarks>
 public sealed class PrivateRabbit : IDisposable
 {
+    const string StateFile = "server.json";
+
     readonly PrivateRabbitOptions _options;
     readonly PrivateRabbitProcess _process;
     readonly HttpClient _management;
 
-    PrivateRabbit(PrivateRabbitOptions options, PrivateRabbitPorts ports)
+    PrivateRabbit(PrivateRabbitOptions options, PrivateRabbitPorts ports, string password)
     {
         _options = options;
         Port = ports.Amqps;
-        Password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        Password = password;
         ManagementUrl = new Uri($"http://127.0.0.1:{ports.Management}/");
         _process = new PrivateRabbitProcess(options, ports);
         _management = new HttpClient { BaseAddress = ManagementUrl, Timeout = TimeSpan.FromSeconds(30) };
@@ -46,10 +50,19 @@ public sealed class PrivateRabbit : IDisposable
     public static async Task<PrivateRabbit> StartAsync(PrivateRabbitOptions options, CancellationToken cancellationToken)
     {
         var ports = FreePorts.Take(4);
-        var server = new PrivateRabbit(options, new PrivateRabbitPorts(ports[0], ports[1], ports[2], ports[3]));
+        var server = new PrivateRabbit(
+            options, new PrivateRabbitPorts(options.Port > 0 ? options.Port : ports[0], ports[1], ports[2], ports[3]), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)));
         await server._process.InitializeAsync(server.Username, server.Password, cancellationToken);
+        await server.WriteStateAsync(cancellationToken);
         await server.StartAsync(cancellationToken);
         return server;
+    }
+
+    /// <summary>The broker of this directory, running or not, as it was made by whatever process.</summary>
+    public static PrivateRabbit Attach(PrivateRabbitOptions options)
+    {
+        var state = JsonSerializer.Deserialize<State>(File.ReadAllText(Path.Combine(options.Directory, StateFile)))!;
+        return new PrivateRabbit(options, state.Ports, state.Password);
     }
 
     /// <summary>Starts the broker unless it runs, and waits until clients can connect.</summary>
@@ -110,8 +123,36 @@ public sealed class PrivateRabbit : IDisposable
         response.EnsureSuccessStatusCode();
     }
 
+    async Task WriteStateAsync(CancellationToken cancellationToken)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        await using var file = new FileStream(Path.Combine(Directory, StateFile), options);
+        await JsonSerializer.SerializeAsync(file, new State(_process.Ports, Password), cancellationToken: cancellationToken);
+    }
+
+    // Another network namespace: curl goes there, we do not. The password is not for its command line.
+    async Task<bool> AnswersInsideAsync(CancellationToken cancellationToken)
+    {
+        string[] curl = [.. _options.CommandPrefix, "curl", "-sf", "-m", "5", "-o", "/dev/null", "-K", "-", $"{ManagementUrl}api/health/checks/port-listener/{Port}"];
+        using var process = Process.Start(new ProcessStartInfo(curl[0], curl[1..]) { RedirectStandardInput = true })!;
+        await process.StandardInput.WriteAsync($"user = \"{Username}:{Password}\"\n");
+        process.StandardInput.Close();
+        await process.WaitForExitAsync(cancellationToken);
+        return process.ExitCode == 0;
+    }
+
     async Task<bool> AnswersAsync(CancellationToken cancellationToken)
     {
+        if (_options.CommandPrefix.Count > 0)
+        {
+            return await AnswersInsideAsync(cancellationToken);
+        }
+
         try
         {
             using var response = await _management.GetAsync($"api/health/checks/port-listener/{Port}", cancellationToken);
@@ -123,8 +164,12 @@ public sealed class PrivateRabbit : IDisposable
             return false;
         }
     }
+
+    sealed record State(PrivateRabbitPorts Ports, string Password);
 }
 
+/// <param name="Amqps">AMQP over TLS.</param>
+/// <param name="Management">HTTP, loopback only.</param>
 /// <param name="Distribution">Erlang's own; nothing of ours speaks it.</param>
 /// <param name="Epmd">Erlang's port mapper.</param>
 sealed record PrivateRabbitPorts(int Amqps, int Management, int Distribution, int Epmd);

@@ -15,6 +15,8 @@ sealed class PrivateRabbitProcess(PrivateRabbitOptions options, PrivateRabbitPor
     // A process is told to be ours by our directory in its command line: epmd is started by a link in it, the VM gets it as a word of its own.
     string EpmdLink => Path.Combine(options.Directory, "epmd");
 
+    public PrivateRabbitPorts Ports => ports;
+
     public int? Pid => _broker.Pid;
 
     public async Task InitializeAsync(string username, string password, CancellationToken cancellationToken)
@@ -72,7 +74,7 @@ sealed class PrivateRabbitProcess(PrivateRabbitOptions options, PrivateRabbitPor
 
     string Configuration(string username, string password) => $"""
         listeners.tcp = none
-        listeners.ssl.default = 127.0.0.1:{ports.Amqps}
+        listeners.ssl.default = {options.Address}:{ports.Amqps}
         ssl_options.cacertfile = {Tls("ca.crt")}
         ssl_options.certfile = {Tls("server.crt")}
         ssl_options.keyfile = {Tls("server.key")}
@@ -102,7 +104,7 @@ sealed class PrivateRabbitProcess(PrivateRabbitOptions options, PrivateRabbitPor
         string[] user = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--init-groups", "--inh-caps=-all", "--"] : [];
         return
         [
-            .. user, "env", "-i", $"PATH={Environment.GetEnvironmentVariable("PATH")}", $"HOME={directory}", "LANG=C.UTF-8", "ERL_CRASH_DUMP_SECONDS=0",
+            .. options.CommandPrefix, .. user, "env", "-i", $"PATH={Environment.GetEnvironmentVariable("PATH")}", $"HOME={directory}", "LANG=C.UTF-8", "ERL_CRASH_DUMP_SECONDS=0",
             $"ERL_EPMD_PORT={ports.Epmd}", "ERL_EPMD_ADDRESS=127.0.0.1",
             $"RABBITMQ_HOME={Home()}", "RABBITMQ_CONF_ENV_FILE=/dev/null", $"RABBITMQ_NODENAME=mf{ports.Amqps}@localhost", $"RABBITMQ_DIST_PORT={ports.Distribution}",
             $"RABBITMQ_MNESIA_BASE={directory}/mnesia", $"RABBITMQ_LOG_BASE={directory}/log", $"RABBITMQ_SCHEMA_DIR={directory}/schema", $"RABBITMQ_GENERATED_CONFIG_DIR={directory}/generated",

@@ -1,0 +1,115 @@
+using MeshFabric.Lab.Processes;
+using MeshFabric.Lab.Topology;
+
+namespace MeshFabric.Lab.Control;
+
+/// <summary>A lab with the product in it: a control plane, an agent on every gateway, and the CLI as a person uses it.</summary>
+public sealed class MeshLab : IAsyncDisposable
+{
+    const int FirstPort = 51820;
+
+    MeshLab(Lab lab, ControlPlane control)
+    {
+        Lab = lab;
+        Control = control;
+    }
+
+    public Lab Lab { get; }
+
+    public ControlPlane Control { get; }
+
+    /// <summary>Network, control plane and agents; no cluster has joined yet.</summary>
+    /// <param name="programs">Directory with the product's programs.</param>
+    /// <param name="say">Told of each step.</param>
+    public static async Task<MeshLab> CreateAsync(LabSpec spec, string programs, Action<string> say, CancellationToken cancellationToken)
+    {
+        foreach (var program in new[] { "mfctl", "meshfabric-control", "meshfabric-agent", "meshfabric-schema" })
+        {
+            if (!File.Exists(Path.Combine(programs, program)))
+            {
+                throw new LabException($"{Path.Combine(programs, program)} is missing: run 'make build'");
+            }
+        }
+
+        say($"network: an internet and {spec.Clusters.Count} clusters");
+        var lab = await Lab.CreateAsync(spec, programs, cancellationToken);
+        try
+        {
+            say("PostgreSQL, RabbitMQ, schema and control service");
+            var control = await ControlPlane.CreateAsync(lab, cancellationToken);
+            foreach (var cluster in spec.Clusters.Where(c => c.Kind == "kubernetes"))
+            {
+                say($"a Kubernetes API for {cluster.Name}");
+                await ClusterApi.StartAsync(lab, cluster.Name, cancellationToken);
+            }
+
+            say($"an agent on each of {lab.Topology.Gateways.Count()} gateways");
+            var mesh = new MeshLab(lab, control);
+            foreach (var gateway in lab.Topology.Gateways)
+            {
+                await mesh.StartAgentAsync(gateway.Name, cancellationToken);
+            }
+
+            await mesh.MfctlAsync(cancellationToken, "login", ControlPlane.Url.ToString(), "--token-file", control.AdminTokenFile, "--ca-file", control.AuthorityFile, "--name", "lab");
+            return mesh;
+        }
+        catch
+        {
+            await lab.DeleteAsync(CancellationToken.None);
+            throw;
+        }
+    }
+
+    public Task<LabProcess> StartAgentAsync(string gateway, CancellationToken cancellationToken) =>
+        Lab.StartAsync(gateway, "agent", ["meshfabric-agent", "run"], cancellationToken);
+
+    public LabProcess Agent(string gateway) => Lab.Process(gateway, "agent");
+
+    /// <summary>Runs the CLI in the control plane's host.</summary>
+    /// <exception cref="LabException">It failed.</exception>
+    public async Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) =>
+        (await TryMfctlAsync(cancellationToken, words)).Checked($"mfctl {string.Join(' ', words)}").Output;
+
+    /// <summary>As <see cref="MfctlAsync"/>, whatever the exit code.</summary>
+    public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) =>
+        Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", "mfctl", .. words], cancellationToken);
+
+    /// <summary>Joins a cluster as a person would: by its inventory file, or by its Kubernetes API.</summary>
+    public async Task JoinAsync(string cluster, CancellationToken cancellationToken) =>
+        await MfctlAsync(cancellationToken, [.. JoinCommand(cluster)]);
+
+    /// <summary>The words after <c>mfctl</c> that join a cluster of the lab.</summary>
+    public IReadOnlyList<string> JoinCommand(string cluster)
+    {
+        var gateways = Lab.Topology.Gateways.Where(g => g.Cluster == cluster).ToList();
+        var behindNat = Lab.Topology.Cluster(cluster).Spec.Nat is not null;
+        return
+        [
+            "cluster", "join", cluster, .. Source(cluster),
+            .. gateways.SelectMany(g => new[] { "--gateway", behindNat ? g.ShortName : $"{g.ShortName}={g.Address}:{FirstPort}" }),
+            "--via", $"{Lab.OnScript} {cluster}-{{gateway}}",
+        ];
+    }
+
+    string[] Source(string cluster)
+    {
+        var spec = Lab.Topology.Cluster(cluster).Spec;
+        if (spec.Kind == "kubernetes")
+        {
+            return ["--kubeconfig", Path.Combine(Lab.Directory, "kubernetes", cluster, "admin.kubeconfig")];
+        }
+
+        var file = Path.Combine(Lab.Directory, $"{cluster}.yaml");
+        var cidrs = string.Join(", ", new[] { spec.PodCidr, spec.PodCidr6 }.OfType<string>().Select(c => $"'{c}'"));
+        File.WriteAllText(file, $$"""
+            apiVersion: meshfabric.io/v1
+            kind: ClusterInventory
+            metadata: { name: {{cluster}}, labels: { lab: {{Lab.Spec.Name}} } }
+            spec: {kind: {{spec.Kind}}, provider: "{{spec.Provider}}", region: "{{spec.Region}}", podCidrs: [{{cidrs}}]}
+
+            """);
+        return ["--inventory", file];
+    }
+
+    public async ValueTask DisposeAsync() => await Lab.DisposeAsync();
+}
