@@ -8,8 +8,9 @@ namespace MeshFabric.Cli.Commands;
 /// <param name="Endpoint">ADDRESS:PORT; null: it only dials out.</param>
 sealed record JoinGateway(string Name, string? Endpoint);
 
+/// <param name="Source">Words for the agents: where they read the cluster's inventory from then on.</param>
 /// <param name="Via">How to run commands on a gateway; null prints what to run there.</param>
-sealed record JoinRequest(CreateCluster Cluster, IReadOnlyList<JoinGateway> Gateways, Remote? Via, string Agent, string? State, bool Wait)
+sealed record JoinRequest(CreateCluster Cluster, IReadOnlyList<JoinGateway> Gateways, IReadOnlyList<string> Source, Remote? Via, string Agent, string? State, bool Wait)
 {
     public string Name => Cluster.Name;
 }
@@ -62,6 +63,12 @@ static class ClusterJoin
                 $"mfctl token create --cluster {request.Name} --max-uses {failed.Count}, then {request.Agent} join on each; or undo: mfctl cluster leave {request.Name}");
         }
 
+        if (request.Source.Count > 0 && request.Via is not null)
+        {
+            // Read by the agents from the cluster itself: only now is it known.
+            Prefixes(session, (await session.Client.GetClusterAsync(request.Name, cancellationToken)).Status.Prefixes);
+        }
+
         return request.Wait ? await WaitAsync(session, request, steps, cancellationToken) : ExitCode.Ok;
     }
 
@@ -83,11 +90,7 @@ static class ClusterJoin
     {
         var cidrs = request.Cluster.Spec!.PodCidrs ?? [];
         var plan = cidrs.Count == 0 ? new AddressPlanResource([], null, []) : await session.Client.PlanAddressesAsync(new CreateAddressPlan(cidrs, null, null), cancellationToken);
-        foreach (var prefix in plan.Prefixes)
-        {
-            session.Note(prefix.IsRemapped ? $"      {prefix.Local} is used by another cluster: the mesh will reach it as {prefix.Mesh}" : $"      {prefix.Local} is free and stays as it is");
-        }
-
+        Prefixes(session, plan.Prefixes);
         foreach (var finding in plan.Findings)
         {
             session.Warn($"{finding.Code}: {finding.Message} {finding.Hint}");
@@ -96,11 +99,19 @@ static class ClusterJoin
         return plan;
     }
 
+    static void Prefixes(Session session, IEnumerable<MeshPrefix> prefixes)
+    {
+        foreach (var prefix in prefixes)
+        {
+            session.Note(prefix.IsRemapped ? $"      {prefix.Local} is used by another cluster: the mesh will reach it as {prefix.Mesh}" : $"      {prefix.Local} is free and stays as it is");
+        }
+    }
+
     /// <summary>Null, or why it failed.</summary>
     static async Task<string?> EnrolAsync(Session session, JoinRequest request, JoinGateway gateway, string token, CancellationToken cancellationToken)
     {
         string[] join = [request.Agent, "join", "--token-file", "-", "--cluster", request.Name, "--gateway", gateway.Name, .. gateway.Endpoint is null ? Array.Empty<string>() : ["--endpoint", gateway.Endpoint],
-            .. Remote.StateOf(request.State, gateway.Name)];
+            .. request.Source, .. Remote.StateOf(request.State, gateway.Name)];
         if (request.Via is null)
         {
             await session.Shell.Out.WriteLineAsync($"on {gateway.Name} run (the token is valid for 15 minutes):\n  echo {token} | {string.Join(' ', join)}");

@@ -21,6 +21,8 @@ static class ClusterJoinCommand
         var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Shown and checked, not advertised; repeat for several" };
         var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
         var gateways = new Option<string[]>("--gateway") { HelpName = "NAME[=ADDRESS:PORT]", Description = "A gateway; without an address it only dials out; repeat for several" };
+        var kubeconfig = new Option<string?>("--kubeconfig") { HelpName = "FILE", Description = "On the gateways: their agents read the inventory from this Kubernetes API" };
+        var kubeContext = new Option<string?>("--kube-context") { HelpName = "NAME", Description = "Context of the kubeconfig" };
         var via = new Option<string?>("--via") { HelpName = "COMMAND", Description = "Command that runs a command on a gateway, such as 'ssh root@{gateway}'; without it the command to run is printed" };
         var agent = Agent();
         var state = State();
@@ -28,10 +30,11 @@ static class ClusterJoinCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Only show what its addresses would become; changes nothing" };
         var command = new MeshCommand("join", "Join a cluster: check its addresses, create it, enrol its gateways",
             "mfctl cluster join aurora --inventory aurora.yaml --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
+            "mfctl cluster join aurora --kubeconfig /etc/kubernetes/admin.conf --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
             "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
             "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
         {
-            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, gateways, via, agent, state, wait, dryRun,
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, kubeconfig, kubeContext, gateways, via, agent, state, wait, dryRun,
         };
         command.SetAction(cli.Remote((session, cancellationToken) =>
         {
@@ -41,10 +44,21 @@ static class ClusterJoinCommand
                 throw CommandException.Usage($"--inventory and {described.Name} say the same thing: use one of them");
             }
 
+            if (session.Get(kubeconfig) is not null && (session.Get(inventory) is not null || session.Get(kind) is not (null or "kubernetes")))
+            {
+                throw CommandException.Usage("--kubeconfig makes it a Kubernetes cluster that its agents describe: leave --inventory and --kind out");
+            }
+
+            if (session.Get(kubeContext) is not null && session.Get(kubeconfig) is null)
+            {
+                throw CommandException.Usage("--kube-context is a context of --kubeconfig: add --kubeconfig FILE");
+            }
+
+            var source = Source(session.Get(kubeconfig), session.Get(kubeContext), session.Get(podCidrs) ?? []);
             var cluster = session.Get(inventory) is { } file
                 ? OfFile(session.Get(name), file)
                 : new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec(
-                    session.Get(kind) ?? "site", session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
+                    session.Get(kind) ?? (source.Count > 0 ? "kubernetes" : "site"), session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
             var asked = (session.Get(gateways) ?? []).Select(Gateway).ToList();
             if (asked.Count == 0 && !session.Get(dryRun))
             {
@@ -56,7 +70,7 @@ static class ClusterJoinCommand
                 throw CommandException.Usage($"--gateway {twice.Key} is given twice");
             }
 
-            var request = new JoinRequest(cluster, asked, Remote.Of(session.Get(via), asked.Select(g => g.Name).ToList()), session.Get(agent) ?? DefaultAgent, session.Get(state), session.Get(wait));
+            var request = new JoinRequest(cluster, asked, source, Remote.Of(session.Get(via), asked.Select(g => g.Name).ToList()), session.Get(agent) ?? DefaultAgent, session.Get(state), session.Get(wait));
             return session.Get(dryRun) ? ClusterJoin.PlanAsync(session, request, cancellationToken) : ClusterJoin.RunAsync(session, request, cancellationToken);
         }));
         return command;
@@ -80,6 +94,10 @@ static class ClusterJoinCommand
             throw CommandException.Usage(e.Message);
         }
     }
+
+    static List<string> Source(string? kubeconfig, string? context, string[] podCidrs) => kubeconfig is null
+        ? []
+        : ["--kubeconfig", kubeconfig, .. context is null ? Array.Empty<string>() : ["--context", context], .. podCidrs.SelectMany(c => new[] { "--pod-cidr", c })];
 
     static JoinGateway Gateway(string text) => text.Split('=', 2) switch
     {

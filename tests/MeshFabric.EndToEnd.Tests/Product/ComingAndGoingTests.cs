@@ -12,6 +12,7 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
     public async Task A_removed_cluster_is_cut_off_everywhere_and_its_host_is_as_before()
     {
         await mesh.Lab.ShellAsync("delta-gw1", "echo 0 >/proc/sys/net/ipv4/fib_multipath_hash_policy", Cancellation);
+        await mesh.Mesh.StartAgentAsync("delta-gw1", Cancellation);
         var before = await FingerprintAsync("delta-gw1");
         await mesh.Mesh.JoinAsync("delta", Cancellation);
         await mesh.ReachesAsync("aurora-w1-p1", "10.30.1.10", Cancellation);

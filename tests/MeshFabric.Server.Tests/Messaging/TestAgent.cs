@@ -37,7 +37,7 @@ public sealed class TestAgent
         var token = (await api.CreateJoinTokenAsync(new CreateJoinToken(cluster, null, null, null), cancellationToken)).Status.Token;
         Assert.True(JoinToken.TryDecode(token, out var decoded));
         var state = new AgentStateDirectory(Path.Combine(settings.Folder, $"{cluster}-{gateway}"));
-        var identity = await Enroller.JoinAsync(state, decoded, cluster, gateway, ["192.0.2.1:51820"], 51820, cancellationToken);
+        var identity = await Enroller.JoinAsync(state, decoded, new EnrolmentRequest(cluster, gateway, ["192.0.2.1:51820"], 51820, null, null), cancellationToken);
         return new TestAgent(settings, state, identity);
     }
 
