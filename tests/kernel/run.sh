@@ -2,7 +2,7 @@
 # run.sh DIRECTORY COMMAND... - boots Debian's cloud kernel in QEMU and runs a command as its only program, as root, in a copy of DIRECTORY at /test.
 # Output and exit status are the command's. No virtualisation of the host is needed, nothing of the host is touched, nothing is left behind.
 #   MESHFABRIC_CACHE   where the kernel is kept (default ~/.cache/meshfabric)
-#   KERNEL_LIMIT       seconds until the guest is ended (default 420)
+#   KERNEL_LIMIT       seconds until the guest is ended (default 540)
 #   KERNEL_PROGRAMS    more programs of this host that the guest needs
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -70,13 +70,13 @@ rm -rf "$root"
 
 # QEMU ends with the guest (poweroff, or a panic without reboot), or after the limit.
 mkfifo "$work/console"
-timeout --foreground "${KERNEL_LIMIT:-420}" qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
+timeout --foreground "${KERNEL_LIMIT:-540}" qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m 1536 \
   -nodefaults -no-user-config -display none -no-reboot -serial "file:/dev/stdout" -kernel "$image/vmlinuz" -initrd "$work/initrd" \
   -append "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr random.trust_cpu=on" </dev/null >"$work/console" &
 qemu=$!
 tr -d '\r' <"$work/console" | tee "$work/output" &
 reader=$!
-wait "$qemu" || { status=$?; qemu=; [ $status -ne 124 ] || echo "run.sh: the guest did not end within ${KERNEL_LIMIT:-420} s" >&2; }
+wait "$qemu" || { status=$?; qemu=; [ $status -ne 124 ] || echo "run.sh: the guest did not end within ${KERNEL_LIMIT:-540} s" >&2; }
 qemu=
 wait "$reader"
 status=$(sed -nE 's/^guest exit ([0-9]+)$/\1/p' "$work/output" | tail -1)
