@@ -4,10 +4,12 @@ CACHE ?= $(HOME)/.cache/meshfabric
 CONFIGURATION ?= Release
 SUITE ?=
 KUBERNETES ?=
-export KUBERNETES
+ONLY ?=
+ROUNDS ?=
+export KUBERNETES ROUNDS
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kernel demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: help build test test-kernel bench demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -26,6 +28,9 @@ test: ## All tests (SUITE=unit|server|host|e2e runs one part); ends with "N pass
 
 test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
 	@scripts/test.sh kernel
+
+bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts, ROUNDS=N)
+	@scripts/bench.sh $(ONLY)
 
 lab: packages build ## A lab of three joined clusters that stays up to play with (KUBERNETES=yes: with real API servers)
 	@out/mflab up lab --programs out --join $(if $(filter yes,$(KUBERNETES)),--kubernetes)

@@ -1,0 +1,38 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using MeshFabric.Lab.Processes;
+
+namespace MeshFabric.Bench.Measuring;
+
+/// <summary>Traffic between two pods of a lab, by iperf3 and ping.</summary>
+public static partial class Traffic
+{
+    const int Port = 5201;
+
+    public static async Task ServeAsync(Lab.Lab lab, string pod, CancellationToken cancellationToken)
+    {
+        await lab.StartAsync(pod, "iperf3", ["iperf3", "-s", "-p", $"{Port}"], cancellationToken);
+        await Until.TrueAsync(async () => (await lab.ExecAsync(pod, ["sh", "-c", $"ss -ltn | grep -q :{Port}"], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(20), "iperf3 to listen", cancellationToken);
+    }
+
+    /// <summary>TCP throughput in Mbit/s, as received.</summary>
+    public static async Task<double> TcpAsync(Lab.Lab lab, string from, string to, int seconds, int streams, CancellationToken cancellationToken)
+    {
+        var result = await lab.ExecAsync(from, ["iperf3", "-c", to, "-p", $"{Port}", "-t", $"{seconds}", "-O", "1", "-P", $"{streams}", "-J"], cancellationToken);
+        using var json = JsonDocument.Parse(result.Output);
+        return json.RootElement.TryGetProperty("end", out var end) && end.TryGetProperty("sum_received", out var sum)
+            ? sum.GetProperty("bits_per_second").GetDouble() / 1e6
+            : throw new LabException($"iperf3 from {from} to {to} failed: {(json.RootElement.TryGetProperty("error", out var error) ? error.GetString() : result.Error)}");
+    }
+
+    /// <summary>Round trips in milliseconds, of 200 echo requests 10 ms apart.</summary>
+    public static async Task<IReadOnlyList<double>> PingAsync(Lab.Lab lab, string from, string to, CancellationToken cancellationToken)
+    {
+        var result = (await lab.ExecAsync(from, ["ping", "-i", "0.01", "-c", "200", "-W", "2", to], cancellationToken)).Checked($"ping from {from} to {to}");
+        return [.. RoundTrip().Matches(result.Output).Select(m => double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture))];
+    }
+
+    [GeneratedRegex(@"time=([0-9.]+) ms")]
+    private static partial Regex RoundTrip();
+}
