@@ -14,14 +14,17 @@ public static class MeshDatabase
     /// <summary>The newest schema change that this build of the model needs.</summary>
     public const string SchemaVersion = "20261123005312_Initial";
 
-    /// <summary>Null when the schema is what this build needs (or newer); else what to do.</summary>
+    /// <summary>Null when the schema is what this build needs; else what to do.</summary>
     public static async Task<string?> SchemaProblemAsync(MeshDbContext db, CancellationToken cancellationToken)
     {
         const string Mend = "Run 'meshfabric-schema apply' first; the service never changes the schema by itself.";
         try
         {
             var applied = await db.Database.SqlQuery<string>($"SELECT \"MigrationId\" AS \"Value\" FROM schema_changes").ToListAsync(cancellationToken);
-            return applied.Contains(SchemaVersion) ? null : $"The database schema is too old: {SchemaVersion} is missing. {Mend}";
+            var newest = applied.Max(StringComparer.Ordinal) ?? "";
+            return !applied.Contains(SchemaVersion) ? $"The database schema is too old: {SchemaVersion} is missing. {Mend}"
+                : string.CompareOrdinal(newest, SchemaVersion) > 0 ? $"The database schema is too new: it has {newest}, and this build knows none after {SchemaVersion}. Run the version of meshfabric-control that came with that schema change."
+                : null;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
@@ -33,8 +36,7 @@ public static class MeshDatabase
         options.UseNpgsql(connectionString, npgsql => npgsql
             .MigrationsAssembly(SchemaAssembly)
             .MigrationsHistoryTable("schema_changes")
-            // Measured: a killed PostgreSQL is back after 2 to 22 s; eight retries of 3 s were too few.
-            .EnableRetryOnFailure(12, TimeSpan.FromSeconds(5), null));
+            .ExecutionStrategy(dependencies => new PatientStrategy(dependencies)));
 
     /// <summary>True when the database could not be reached or was just going down: the same again may succeed.</summary>
     public static bool IsUnavailable(Exception exception) => exception switch

@@ -13,6 +13,10 @@ namespace MeshFabric.Control.Api;
 public static partial class Problems
 {
     public const string RequestIdHeader = "X-Request-Id";
+
+    // A database that restarts is back within it; whoever waits longer is better off with an answer.
+    static readonly TimeSpan DatabaseLimit = TimeSpan.FromSeconds(5);
+
     const string TypeBase = "https://meshfabric.io/problems/";
 
     public static void UseProblems(this WebApplication app)
@@ -23,6 +27,7 @@ public static partial class Problems
             context.TraceIdentifier = RequestId().IsMatch(asked) ? asked : Guid.NewGuid().ToString("n");
             context.Response.Headers[RequestIdHeader] = context.TraceIdentifier;
             context.Response.Headers.CacheControl = "no-store";
+            DatabasePatience.Limit(DatabaseLimit);
             try
             {
                 await next(context);
@@ -49,10 +54,10 @@ public static partial class Problems
                 return Refusal.Conflict("conflict", "Somebody else changed the same thing at the same moment. Look at it again and repeat.");
             case DbUpdateConcurrencyException:
                 return Refusal.Conflict("conflict", "Somebody else changed the same thing at the same moment. Look at it again and repeat.");
-            case RetryLimitExceededException or NpgsqlException or DbUpdateException { InnerException: NpgsqlException }:
+            case RetryLimitExceededException or NpgsqlException or DbUpdateException { InnerException: NpgsqlException } or InvalidOperationException { InnerException: NpgsqlException }:
                 LogUnavailable(log, context.TraceIdentifier, "database", exception.GetBaseException().Message);
                 return Unavailable("database-unavailable", "The database cannot be reached; nothing was changed. Tunnels are not affected. Try again shortly.");
-            case HttpRequestException or TaskCanceledException { InnerException: TimeoutException }:
+            case HttpRequestException or TimeoutException or TaskCanceledException { InnerException: TimeoutException }:
                 LogUnavailable(log, context.TraceIdentifier, "broker", exception.GetBaseException().Message);
                 return Unavailable("broker-unavailable", "The message broker cannot be reached; nothing was changed. Tunnels are not affected. Try again shortly.");
             default:

@@ -34,7 +34,7 @@ public sealed partial class CutOff(IServiceScopeFactory scopes, BrokerReconciler
         {
             await step();
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or InvalidOperationException or IOException or MassTransit.MassTransitException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or TimeoutException or InvalidOperationException or IOException or MassTransit.MassTransitException)
         {
             LogFailed(log, id, what, e.Message);
         }

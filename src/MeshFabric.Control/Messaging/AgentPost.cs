@@ -18,6 +18,13 @@ public sealed class AgentPost(IBus bus) : IAgentPost
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Limit);
         var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{exchange}"));
-        await endpoint.Send(message, limit.Token);
+        try
+        {
+            await endpoint.Send(message, limit.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the broker did not take a message for {exchange} within {Limit.TotalSeconds:0} s", e);
+        }
     }
 }

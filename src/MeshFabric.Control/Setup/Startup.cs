@@ -37,6 +37,8 @@ public sealed partial class Startup(IDbContextFactory<MeshDbContext> contexts, I
     async Task WaitForSchemaAsync(CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
+        // The loop below does the waiting, and says so.
+        DatabasePatience.Limit(TimeSpan.Zero);
         while (true)
         {
             try
@@ -49,14 +51,15 @@ public sealed partial class Startup(IDbContextFactory<MeshDbContext> contexts, I
 
                 return;
             }
-            catch (NpgsqlException e) when (e.IsTransient || e.InnerException is System.Net.Sockets.SocketException)
+            catch (Exception e) when (MeshDatabase.IsUnavailable(e))
             {
+                var reason = e.GetBaseException().Message;
                 if (time.GetElapsedTime(began) > Patience)
                 {
-                    throw new StartupException($"The database did not answer for {Patience.TotalSeconds:0} s: {e.Message} ({e.InnerException?.Message}). Check Database:ConnectionString and that PostgreSQL runs.", e);
+                    throw new StartupException($"The database did not answer for {Patience.TotalSeconds:0} s: {reason}. Check Database:ConnectionString and that PostgreSQL runs.", e);
                 }
 
-                LogWaiting(log, e.InnerException?.Message ?? e.Message);
+                LogWaiting(log, reason);
                 await Task.Delay(Pause, time, cancellationToken);
             }
             catch (NpgsqlException e)
