@@ -91,7 +91,7 @@ public static partial class Problems
         await context.Response.WriteAsync(JsonSerializer.Serialize(problem, MeshJson.Options), context.RequestAborted);
     }
 
-    [GeneratedRegex("^[A-Za-z0-9._-]{1,64}$")]
+    [GeneratedRegex("^[A-Za-z0-9._-]{1,64}\\z")]
     private static partial Regex RequestId();
 
     [LoggerMessage(1401, LogLevel.Error, "Request {RequestId} failed")]

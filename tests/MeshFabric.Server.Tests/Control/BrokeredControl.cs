@@ -39,7 +39,9 @@ public sealed class BrokeredControl : IAsyncDisposable
         var app = ControlHost.Build(
             configuration => configuration.AddInMemoryCollection(settings.Values.Concat(
                 new[] { "Default", "Microsoft", "System.Net.Http", "MassTransit" }.Where(c => level < LogLevel.Information || c == "Default")
-                    .Select(c => new KeyValuePair<string, string?>($"Logging:LogLevel:{c}", level.ToString())))),
+                    .Select(c => new KeyValuePair<string, string?>($"Logging:LogLevel:{c}", level.ToString())))
+                // What is captured need not be printed as well.
+                .Append(new("Logging:Console:LogLevel:Default", level < LogLevel.Information ? "None" : "Information"))),
             services => services.AddSingleton<ILoggerProvider>(log));
         await app.StartAsync(cancellationToken);
         return new BrokeredControl(app, settings, log);

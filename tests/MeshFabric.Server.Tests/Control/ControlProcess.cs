@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Server.Tests.Control;
 
@@ -30,7 +31,7 @@ public sealed class ControlProcess(ControlSettings settings) : IAsyncDisposable
     public async Task ReadyAsync(CancellationToken cancellationToken)
     {
         using var http = settings.Http(null);
-        await Eventually.TrueAsync(async () =>
+        await Until.TrueAsync(async () =>
         {
             Assert.False(_process!.HasExited, LogTail());
             try

@@ -6,6 +6,7 @@ using MeshFabric.Contracts.Http;
 using MeshFabric.Server.Tests.Control;
 using MeshFabric.Server.Tests.Messaging;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Server.Tests.Faults;
 
@@ -47,7 +48,7 @@ public sealed class AwayTests(RabbitServer rabbit) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await anonymous.GetAsync("/readyz", Cancel)).StatusCode);
 
         await _mesh.Postgres.StartAsync(Cancel);
-        await Eventually.TrueAsync(async () => (await _http.GetAsync("/api/v1/clusters/aurora", Cancel)).IsSuccessStatusCode, Soon, _mesh.Control.LogTail, Cancel);
+        await Until.TrueAsync(async () => (await _http.GetAsync("/api/v1/clusters/aurora", Cancel)).IsSuccessStatusCode, Soon, _mesh.Control.LogTail, Cancel);
     }
 
     [Fact]
@@ -77,7 +78,7 @@ public sealed class AwayTests(RabbitServer rabbit) : IAsyncLifetime
         await _mesh.Rabbit.StartAsync(Cancel);
         Assert.Equal(HttpStatusCode.Created, (await EnrolAsync(token!)).StatusCode);
         var removed = Assert.Single(_mesh.Agents, a => a.Name == "borealis");
-        await Eventually.TrueAsync(async () => !(await rabbit.Server.ListAsync("api/users?columns=name", Cancel)).Any(u => (string?)u!["name"] == removed.User),
+        await Until.TrueAsync(async () => !(await rabbit.Server.ListAsync("api/users?columns=name", Cancel)).Any(u => (string?)u!["name"] == removed.User),
             TimeSpan.FromSeconds(100), () => $"the removed {removed.Name} still has its user", Cancel);
     }
 

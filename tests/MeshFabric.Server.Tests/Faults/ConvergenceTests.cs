@@ -1,4 +1,5 @@
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Server.Tests.Faults;
 
@@ -36,7 +37,7 @@ public sealed class ConvergenceTests(RabbitServer rabbit)
         Assert.All(mesh.Created, name => Assert.Contains(name, names));
         foreach (var agent in mesh.Agents)
         {
-            await Eventually.TrueAsync(() => agent.Facts == wanted, Limit,
+            await Until.TrueAsync(() => agent.Facts == wanted, Limit,
                 () => $"{agent.Name} holds {agent.Facts?.Revision} of {wanted.Revision} after {string.Join(", ", agent.Received.TakeLast(10))}; {mesh.Control.LogTail()}", Cancel);
             // Each state was taken once, in order; what came twice or late had no effect.
             Assert.Equal(agent.Applied.Distinct().Order(), agent.Applied);
@@ -47,12 +48,12 @@ public sealed class ConvergenceTests(RabbitServer rabbit)
         Assert.Equal(0L, await PostgresServer.QueryAsync(mesh.Settings.Database,
             "SELECT count(*) FROM (SELECT target FROM audit_records WHERE action = 'cluster.create' GROUP BY target HAVING count(*) > 1) twice", Cancel));
         // Agents may have got there by snapshots; the deltas follow all the same.
-        await Eventually.TrueAsync(async () => wanted.Revision.Equals(await PostgresServer.QueryAsync(mesh.Settings.Database, "SELECT published_revision FROM mesh", Cancel)), Limit,
+        await Until.TrueAsync(async () => wanted.Revision.Equals(await PostgresServer.QueryAsync(mesh.Settings.Database, "SELECT published_revision FROM mesh", Cancel)), Limit,
             () => $"not all up to {wanted.Revision} was published; {mesh.Control.LogTail()}", Cancel);
     }
 
     static Task CreatedAsync(FaultyMesh mesh, int count) =>
-        Eventually.TrueAsync(() => mesh.Created.Count >= count, TimeSpan.FromSeconds(60), () => $"only {mesh.Created.Count} changes of {count} were confirmed; {mesh.Control.LogTail()}", Cancel);
+        Until.TrueAsync(() => mesh.Created.Count >= count, TimeSpan.FromSeconds(60), () => $"only {mesh.Created.Count} changes of {count} were confirmed; {mesh.Control.LogTail()}", Cancel);
 
     static async Task KillAsync(FaultyMesh mesh, string parts) => await Task.WhenAll(parts.Split(' ').Select(part => part switch
     {

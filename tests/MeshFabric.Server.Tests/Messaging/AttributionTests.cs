@@ -5,6 +5,7 @@ using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using RabbitMQ.Client;
 
 namespace MeshFabric.Server.Tests.Messaging;
@@ -25,7 +26,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
             ("host", new System.Text.Json.Nodes.JsonObject { ["machineName"] = mesh.B.Id }),
             ("headers", new System.Text.Json.Nodes.JsonObject { ["gatewayId"] = mesh.B.Id, ["sender"] = mesh.B.User })));
 
-        await Eventually.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "claims-to-be-b", TimeSpan.FromSeconds(15), () => "A's heartbeat was not stored", Cancel);
+        await Until.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "claims-to-be-b", TimeSpan.FromSeconds(15), () => "A's heartbeat was not stored", Cancel);
         var after = await GatewayAsync("borealis");
         Assert.Equal((before.Status.AgentVersion, before.Status.LastSeen), (after.Status.AgentVersion, after.Status.LastSeen));
     }
@@ -38,7 +39,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
 
         await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new GatewayReported("reporter", "kernel", 1, 1, true, made.ToValueList(), [], null)));
 
-        await Eventually.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "reporter", TimeSpan.FromSeconds(15), () => "the report was not stored", Cancel);
+        await Until.TrueAsync(async () => (await GatewayAsync("aurora")).Status.AgentVersion == "reporter", TimeSpan.FromSeconds(15), () => "the report was not stored", Cancel);
         var stored = await PostgresServer.QueryAsync(mesh.Control.Settings.Database, "SELECT string_agg(peer_cluster || '/' || peer_gateway, ' ') FROM tunnel_reports", Cancel);
         Assert.Equal("borealis/gw1", stored);
         Assert.Equal(0L, await PostgresServer.QueryAsync(mesh.Control.Settings.Database, "SELECT count(*) FROM events WHERE message LIKE '%cluster-%' OR message LIKE '%made-up%'", Cancel));
@@ -59,7 +60,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
         await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(lie));
 
         ProbeResource? seen = null;
-        await Eventually.TrueAsync(async () => (seen = await mesh.Control.Api.GetProbeAsync(probe.Id, Cancel)).Gateways.Any(g => g.Answered), TimeSpan.FromSeconds(15), () => "A's own answer was not stored", Cancel);
+        await Until.TrueAsync(async () => (seen = await mesh.Control.Api.GetProbeAsync(probe.Id, Cancel)).Gateways.Any(g => g.Answered), TimeSpan.FromSeconds(15), () => "A's own answer was not stored", Cancel);
         Assert.Equal(["aurora"], seen!.Gateways.Where(g => g.Answered).Select(g => g.Cluster));
         Assert.DoesNotContain(seen.Gateways, g => g.Cluster == "cirrus");
     }
@@ -73,7 +74,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
         await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(new ClusterInventory(ClusterKind.Site, new ClusterLocation("takes", "", ""), [], [theirs], [], "", []))));
 
         ClusterResource? aurora = null;
-        await Eventually.TrueAsync(async () => (aurora = await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Spec.Provider == "takes", TimeSpan.FromSeconds(15), () => "the inventory was not stored", Cancel);
+        await Until.TrueAsync(async () => (aurora = await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Spec.Provider == "takes", TimeSpan.FromSeconds(15), () => "the inventory was not stored", Cancel);
         var after = await mesh.Control.Api.GetClusterAsync("borealis", Cancel);
         Assert.Equal(before.Spec, after.Spec);
         Assert.Equal(theirs, Assert.Single(after.Status.Prefixes).Mesh);
@@ -89,7 +90,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
 
         await channel.PublishAsync(BrokerNames.Ingress, Wire.Envelope(new AgentHeartbeat("nobody", 1, 1, 0, 0)), Cancel);
 
-        await Eventually.TrueAsync(() => mesh.Control.Log.Count(2001) > before, TimeSpan.FromSeconds(15), () => "it was not refused", Cancel);
+        await Until.TrueAsync(() => mesh.Control.Log.Count(2001) > before, TimeSpan.FromSeconds(15), () => "it was not refused", Cancel);
     }
 
     static TunnelReport Report(string cluster, string gateway) => new("mf0", cluster, gateway, TunnelState.Connected, null, null, null, null, 0, 0);

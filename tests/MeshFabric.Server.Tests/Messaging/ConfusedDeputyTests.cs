@@ -5,6 +5,7 @@ using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using RabbitMQ.Client;
 
 namespace MeshFabric.Server.Tests.Messaging;
@@ -65,7 +66,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
             await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), JsonSerializer.SerializeToUtf8Bytes(new RequestFacts(0, marker), MeshJson.Options), Cancel, properties);
             await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), "not json"u8.ToArray(), Cancel, properties);
 
-            await Eventually.TrueAsync(() => Unread() >= unread + 2, TimeSpan.FromSeconds(15), () => "the messages were not handled", Cancel);
+            await Until.TrueAsync(() => Unread() >= unread + 2, TimeSpan.FromSeconds(15), () => "the messages were not handled", Cancel);
             await mesh.NothingReachedBAsync(marker);
             Assert.False(await mesh.QueueExistsAsync(Evil));
         }
@@ -102,7 +103,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
         await channel.PublishAsync(BrokerNames.Up(agent.Id), Wire.Envelope(new RequestFacts(0, marker)), Cancel);
 
         FactsSnapshot? snapshot = null;
-        await Eventually.TrueAsync(async () =>
+        await Until.TrueAsync(async () =>
         {
             if (await channel.BasicGetAsync(BrokerNames.Down(agent.Id), autoAck: true, Cancel) is { } message)
             {
@@ -134,7 +135,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
         await honest.PublishAsync(BrokerNames.Up(mesh.B.Id), Wire.Envelope(new GatewayReported("after-the-poison", "kernel", 0, 0, false, [], [], null)), Cancel);
 
         // Sixteen consumers, forty bad messages of each kind: if each were retried for its 17 seconds, this would take minutes.
-        await Eventually.TrueAsync(async () => (await mesh.Control.Api.GetAsync<GatewayResource>("gateways/borealis/gw1", Cancel)).Status.AgentVersion == "after-the-poison",
+        await Until.TrueAsync(async () => (await mesh.Control.Api.GetAsync<GatewayResource>("gateways/borealis/gw1", Cancel)).Status.AgentVersion == "after-the-poison",
             TimeSpan.FromSeconds(15), () => "B's report waits behind A's bad messages", Cancel);
         Assert.Equal(before.Order(), (await mesh.QueuesAsync()).Order());
     }
@@ -157,6 +158,6 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
         await using var connection = await mesh.A.ConnectAsync(Cancel);
         await using var channel = await connection.ConfirmedAsync(Cancel);
         await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), body, Cancel, properties);
-        await Eventually.TrueAsync(() => mesh.Control.Log.Count(GuardRefused) > before, TimeSpan.FromSeconds(15), () => "the guard did not refuse it", Cancel);
+        await Until.TrueAsync(() => mesh.Control.Log.Count(GuardRefused) > before, TimeSpan.FromSeconds(15), () => "the guard did not refuse it", Cancel);
     }
 }

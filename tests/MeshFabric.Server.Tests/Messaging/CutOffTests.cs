@@ -4,6 +4,7 @@ using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
@@ -88,7 +89,7 @@ public sealed class CutOffTests(TwoAgents mesh) : IClassFixture<TwoAgents>
         await using var channel = await connection.ConfirmedAsync(Cancel);
         await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new RequestFacts(replica.Revision, "test")), Cancel);
         var wanted = (await mesh.Control.Api.GetAsync<MeshResource>("mesh", Cancel)).Revision;
-        await Eventually.TrueAsync(async () =>
+        await Until.TrueAsync(async () =>
         {
             while (await channel.BasicGetAsync(BrokerNames.Down(mesh.A.Id), autoAck: true, Cancel) is { } message)
             {

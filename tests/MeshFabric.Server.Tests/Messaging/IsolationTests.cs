@@ -4,6 +4,7 @@ using System.Text;
 using MeshFabric.Contracts;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
@@ -85,7 +86,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
         var got = new List<string>();
 
-        await Eventually.TrueAsync(async () =>
+        await Until.TrueAsync(async () =>
         {
             if (await channel.BasicGetAsync(BrokerNames.Down(mesh.A.Id), autoAck: true, Cancel) is { } message)
             {

@@ -3,6 +3,7 @@ using System.Text;
 using MeshFabric.Contracts;
 using MeshFabric.Server.Tests.Control;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 
@@ -55,7 +56,7 @@ public sealed class TwoAgents(PostgresServer postgres, RabbitServer rabbit) : IA
             await channel.PublishAsync(BrokerNames.Down(B.Id), Encoding.UTF8.GetBytes(fence), Cancel);
         }
 
-        await Eventually.TrueAsync(() => _received.Contains(fence), TimeSpan.FromSeconds(20), () => "the fence did not come to B", Cancel);
+        await Until.TrueAsync(() => _received.Contains(fence), TimeSpan.FromSeconds(20), () => "the fence did not come to B", Cancel);
         Assert.DoesNotContain(_received, r => r.Contains(marker, StringComparison.Ordinal));
         // The bus' own notices of failure carry no marker.
         Assert.DoesNotContain(_received, r => r.Contains("urn:message:MassTransit:", StringComparison.Ordinal));

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeshFabric.TestKit;
 using MeshFabric.TestKit.Services;
 using RabbitMQ.Client;
 
@@ -46,7 +47,7 @@ public sealed class PrivateRabbitTests(RabbitServer rabbit)
         await second.DeleteAsync(Cancel);
 
         Assert.False(Directory.Exists(directory));
-        await Eventually.TrueAsync(() => ProcessesOf(directory).Count == 0, TimeSpan.FromSeconds(10), () => string.Join(", ", ProcessesOf(directory)), Cancel);
+        await Until.TrueAsync(() => ProcessesOf(directory).Count == 0, TimeSpan.FromSeconds(10), () => string.Join(", ", ProcessesOf(directory)), Cancel);
         Assert.NotNull(rabbit.Server.Pid);
     }
 
