@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
 
-/// <summary>Makes the broker's users those of the live gateways: at start, every minute, and when woken. Heals a broker that lost its database.</summary>
+/// <summary>Makes the broker's users those of the live gateways: at start, every minute, and when woken. Heals a broker that lost its database, and an agent that deleted its own queue.</summary>
 public sealed partial class BrokerReconciler(IDbContextFactory<MeshDbContext> contexts, IServiceScopeFactory scopes, TimeProvider time, ILogger<BrokerReconciler> log) : BackgroundService
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(60);
@@ -47,13 +47,13 @@ public sealed partial class BrokerReconciler(IDbContextFactory<MeshDbContext> co
         var present = await broker.ListAsync(cancellationToken);
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var live = (await db.Gateways.Select(g => g.Id).ToListAsync(cancellationToken)).ToHashSet(StringComparer.Ordinal);
-        foreach (var id in live.Except(present))
+        foreach (var id in live.Where(id => !present.GetValueOrDefault(id)))
         {
             LogProvision(log, id);
             await broker.ProvisionAsync(id, cancellationToken);
         }
 
-        var strangers = present.Except(live).ToList();
+        var strangers = present.Keys.Except(live).ToList();
         foreach (var id in strangers)
         {
             if (!_strangers.TryGetValue(id, out var since))

@@ -12,6 +12,6 @@ public interface IBrokerAdmin
     /// <summary>Deletes the gateway's user (its connection is closed at once), queue and exchanges. No error when they are gone.</summary>
     Task RevokeAsync(string gatewayId, CancellationToken cancellationToken);
 
-    /// <summary>Ids of all gateways that have a user with permissions on the broker.</summary>
-    Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken);
+    /// <summary>All gateways that have a user with permissions on the broker, by id; false when their queue or an exchange is missing, for an agent can delete its own.</summary>
+    Task<IReadOnlyDictionary<string, bool>> ListAsync(CancellationToken cancellationToken);
 }

@@ -82,13 +82,20 @@ public sealed class RabbitBrokerAdmin : IBrokerAdmin
         }
     }
 
-    public async Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, bool>> ListAsync(CancellationToken cancellationToken)
     {
         // Only those of our own virtual host: another mesh on the same broker is none of our business.
-        var permissions = await _http.GetFromJsonAsync<JsonArray>($"api/vhosts/{Host}/permissions", cancellationToken) ?? [];
+        var users = await NamesAsync($"api/vhosts/{Host}/permissions", "user", cancellationToken);
+        var queues = await NamesAsync($"api/queues/{Host}?columns=name", "name", cancellationToken);
+        var exchanges = await NamesAsync($"api/exchanges/{Host}?columns=name", "name", cancellationToken);
         var prefix = BrokerNames.User("");
-        return permissions.Select(p => (string?)p?["user"] ?? "").Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..]).ToHashSet(StringComparer.Ordinal);
+        return users.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Select(n => n[prefix.Length..]).ToDictionary(
+            id => id,
+            id => queues.Contains(BrokerNames.Down(id)) && new[] { BrokerNames.Down(id), BrokerNames.Up(id), BrokerNames.Beat(id) }.All(exchanges.Contains));
     }
+
+    async Task<HashSet<string>> NamesAsync(string path, string member, CancellationToken cancellationToken) =>
+        (await _http.GetFromJsonAsync<JsonArray>(path, cancellationToken) ?? []).Select(o => (string?)o?[member] ?? "").ToHashSet(StringComparer.Ordinal);
 
     JsonObject Exchange(string name) => new() { ["name"] = name, ["vhost"] = _virtualHost, ["type"] = "fanout", ["durable"] = true, ["auto_delete"] = false, ["internal"] = false, ["arguments"] = new JsonObject() };
 

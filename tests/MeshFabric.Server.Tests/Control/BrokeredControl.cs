@@ -1,3 +1,4 @@
+using MeshFabric.Control.Meshing;
 using System.Net.Http.Json;
 using System.Security.Cryptography.X509Certificates;
 using MeshFabric.Contracts.Http;
@@ -23,6 +24,8 @@ public sealed class BrokeredControl : IAsyncDisposable
         Log = log;
         Api = settings.Client();
     }
+
+    public BrokerReconciler Reconciler => _app.Services.GetRequiredService<BrokerReconciler>();
 
     public ControlSettings Settings { get; }
     public LogCapture Log { get; }

@@ -125,7 +125,7 @@ public sealed class MemoryBroker : IBrokerAdmin, IAgentPost
         return Task.CompletedTask;
     }
 
-    public Task<IReadOnlySet<string>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlySet<string>>(Identities.Keys.ToHashSet());
+    public Task<IReadOnlyDictionary<string, bool>> ListAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyDictionary<string, bool>>(Identities.Keys.ToDictionary(i => i, _ => true));
 
     public Task PublishFactsAsync(FactsChanged change, CancellationToken cancellationToken)
     {

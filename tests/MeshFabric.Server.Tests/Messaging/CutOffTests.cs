@@ -69,6 +69,23 @@ public sealed class CutOffTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     }
 
     [Fact]
+    public async Task An_agent_that_deleted_its_own_queue_and_exchange_gets_them_back()
+    {
+        var agent = await TestAgent.JoinAsync(mesh.Control.Settings, "fornax", "gw1", "10.60.0.0/16", Cancel);
+        await using (var connection = await agent.ConnectAsync(Cancel))
+        {
+            await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+            await channel.QueueDeleteAsync(BrokerNames.Down(agent.Id), cancellationToken: Cancel);
+            await channel.ExchangeDeleteAsync(BrokerNames.Up(agent.Id), cancellationToken: Cancel);
+        }
+
+        Assert.False(await mesh.QueueExistsAsync(BrokerNames.Up(agent.Id)));
+        mesh.Control.Reconciler.Wake();
+        await Until.TrueAsync(async () => (await mesh.QueuesAsync()).IsSupersetOf([BrokerNames.Down(agent.Id), BrokerNames.Up(agent.Id)]), TimeSpan.FromSeconds(20), () => "queue and exchange are not back", Cancel);
+        await mesh.Control.Api.DeleteClusterAsync("fornax", Cancel);
+    }
+
+    [Fact]
     public async Task Removing_one_leaves_the_others_connected()
     {
         await TestAgent.JoinAsync(mesh.Control.Settings, "eridanus", "gw1", "10.50.0.0/16", Cancel);
