@@ -47,13 +47,13 @@ done
 groups=()
 wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
-wants e2e && groups+=(gateway services lab)
+wants e2e && groups+=(gateway services lab kubernetes)
 wants kernel && groups+=(kernel lab)
 if [ ${#groups[@]} -gt 0 ]; then
   say "packages"
   deploy/scripts/install-packages.sh "${groups[@]}" >"$logs/packages.log" 2>&1 </dev/null || { fail "packages"; tail -20 "$logs/packages.log"; exit 1; }
 fi
-if wants server; then
+if wants server || wants e2e; then
   [ -x "$cache/kubernetes/bin/kube-apiserver" ] || say "building Kubernetes from Debian's source package (8 to 20 minutes, once)"
   tests/kubernetes/build-binaries.sh "$cache/kubernetes" >"$logs/kubernetes.log" 2>&1 </dev/null || { fail "kubernetes binaries"; tail -20 "$logs/kubernetes.log"; exit 1; }
 fi

@@ -15,7 +15,6 @@ public sealed class AgentView
     static readonly AgentStatus Nothing = new(ProductVersion.Current, "gateway", "", "", "", false, "", 0, 0, 0, "", "", "", [], []);
     readonly Lock _lock = new();
     AgentStatus _status = Nothing;
-    string? _lastError;
 
     public AgentStatus Status
     {
@@ -24,18 +23,6 @@ public sealed class AgentView
             lock (_lock)
             {
                 return _status;
-            }
-        }
-    }
-
-    /// <summary>Why the last turn failed; null when it did not.</summary>
-    public string? LastError
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _lastError;
             }
         }
     }
@@ -71,7 +58,6 @@ public sealed class AgentView
         Change(s => s with { Error = reason });
         lock (_lock)
         {
-            _lastError = reason;
             Turns++;
             FailedTurns++;
         }
@@ -82,7 +68,6 @@ public sealed class AgentView
         Change(s => s.Error.Length == 0 ? s : s with { Error = "" });
         lock (_lock)
         {
-            _lastError = null;
             Turns++;
             LastTurn = took;
         }

@@ -63,6 +63,15 @@ public sealed partial class GatewayLoop(
         {
             try
             {
+                // Asked once a turn: a request to leave that comes in the middle of one is for the next.
+                if (_leaving is not null)
+                {
+                    await _reconciler.RemoveAsync(stoppingToken);
+                    state.Delete();
+                    lifetime.StopApplication();
+                    break;
+                }
+
                 await TurnAsync(backend, stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -72,13 +81,6 @@ public sealed partial class GatewayLoop(
             }
             catch (OperationCanceledException)
             {
-                break;
-            }
-
-            if (_leaving is not null && view.LastError is null)
-            {
-                state.Delete();
-                lifetime.StopApplication();
                 break;
             }
 
@@ -119,13 +121,6 @@ public sealed partial class GatewayLoop(
     async Task TurnAsync(IWireGuardBackend backend, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        if (_leaving is not null)
-        {
-            await _reconciler!.RemoveAsync(cancellationToken);
-            view.Succeeded(time.GetElapsedTime(started));
-            return;
-        }
-
         if (facts.Facts is { } known)
         {
             // Pure and cheap; only replanned when the facts are others.

@@ -61,6 +61,7 @@ public sealed class JoinedMesh : IAsyncLifetime
 
         if (Mesh is not null)
         {
+            KeepLogs();
             await Mesh.DisposeAsync();
         }
     }
@@ -82,6 +83,16 @@ public sealed class JoinedMesh : IAsyncLifetime
     public Task<string> MfctlAsync(params string[] words) => Mesh.MfctlAsync(Cancellation, words);
 
     public static string Programs => Path.Combine(Root(), "out");
+
+    // The lab goes away; what its programs said is for whoever reads a failure.
+    void KeepLogs()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Root(), "artifacts", "test-logs", Spec.Name)).FullName;
+        foreach (var log in Directory.EnumerateFiles(Path.Combine(Lab.Directory, "hosts"), "*.log", SearchOption.AllDirectories))
+        {
+            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(Path.Combine(Lab.Directory, "hosts"), log).Replace('/', '-')), overwrite: true);
+        }
+    }
 
     static string Root()
     {

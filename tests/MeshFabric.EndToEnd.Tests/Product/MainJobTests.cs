@@ -49,6 +49,11 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         }
 
         Assert.StartsWith("198.19.", masqueraded?.ToString(), StringComparison.Ordinal);
+        foreach (var gateway in new[] { "aurora-gw1", "aurora-gw2" })
+        {
+            await Until.TrueAsync(() => mesh.SucceedsAsync(gateway, "nft list table inet meshfabric"), JoinedMesh.Limit, $"{gateway} to have its table again", Cancellation);
+        }
+
         await Until.TrueAsync(async () => IPAddress.Parse("10.10.1.10").Equals(await mesh.SeenAsAsync("aurora-w1-p1", "10.20.1.10", Cancellation)), JoinedMesh.Limit, "the source address to be kept again", Cancellation);
     }
 
