@@ -1,7 +1,7 @@
-using MeshFabric.Control.Meshing;
 using System.Net.Http.Json;
 using System.Security.Cryptography.X509Certificates;
 using MeshFabric.Contracts.Http;
+using MeshFabric.Control.Meshing;
 using MeshFabric.Control.Setup;
 using MeshFabric.Server.Tests.Services;
 using MeshFabric.TestKit.Services;
