@@ -72,7 +72,7 @@ static class JoinCommand
     {
         using var logs = LoggerFactory.Create(_ => { });
         using var source = settings.Open(TimeProvider.System, logs);
-        var inventory = source is null ? null : InventoryText.ToDocument(await FirstReading.OfAsync(source, settings.Describe(), cancellationToken));
+        var inventory = source is null ? null : InventoryDocument.Of(await FirstReading.OfAsync(source, settings.Describe(), cancellationToken));
         return machine ? (inventory ?? new InventoryDocument(null, null, null, null, null, null, null, null, null)) with { Kind = "machine" } : inventory;
     }
 

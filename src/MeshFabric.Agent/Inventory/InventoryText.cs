@@ -5,7 +5,7 @@ using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Inventory;
 
-/// <summary>Between an inventory as text and as values.</summary>
+/// <summary>From an inventory as text to values.</summary>
 static class InventoryText
 {
     /// <param name="where">How messages call the document.</param>
@@ -24,17 +24,6 @@ static class InventoryText
         Cidrs(document.ServiceCidrs, "serviceCidrs", where),
         document.KubernetesVersion ?? "",
         []);
-
-    public static InventoryDocument ToDocument(ClusterInventory inventory) => new(
-        inventory.Kind.ToString().ToLowerInvariant(),
-        inventory.Location.Provider,
-        inventory.Location.Region,
-        inventory.Location.Zone,
-        inventory.Labels.ToDictionary(l => l.Key, l => l.Value),
-        inventory.PodCidrs.Select(c => c.ToString()).ToList(),
-        inventory.ServiceCidrs.Select(c => c.ToString()).ToList(),
-        inventory.KubernetesVersion,
-        inventory.Nodes.Select(n => new InventoryNode(n.Name, n.Ready, n.Addresses, n.PodCidrs.Select(c => c.ToString()).ToList(), n.Zone, n.KubeletVersion)).ToList());
 
     static ValueList<Cidr> Cidrs(IReadOnlyList<string>? texts, string field, string where) => (texts ?? []).Select((text, i) =>
         Cidr.TryParse(text, out var cidr, out var error) ? cidr : throw new InventoryFileException($"{where}: spec.{field}[{i}]: {error}")).Order().ToValueList();

@@ -276,7 +276,19 @@ public sealed record InventoryDocument(
     IReadOnlyList<string>? PodCidrs,
     IReadOnlyList<string>? ServiceCidrs,
     string? KubernetesVersion,
-    IReadOnlyList<InventoryNode>? Nodes);
+    IReadOnlyList<InventoryNode>? Nodes)
+{
+    public static InventoryDocument Of(Domain.Clusters.ClusterInventory inventory) => new(
+        inventory.Kind.ToString().ToLowerInvariant(),
+        inventory.Location.Provider,
+        inventory.Location.Region,
+        inventory.Location.Zone,
+        inventory.Labels.DistinctBy(l => l.Key).ToDictionary(l => l.Key, l => l.Value),
+        inventory.PodCidrs.Select(c => c.ToString()).ToList(),
+        inventory.ServiceCidrs.Select(c => c.ToString()).ToList(),
+        inventory.KubernetesVersion,
+        inventory.Nodes.Select(n => new InventoryNode(n.Name, n.Ready, n.Addresses, n.PodCidrs.Select(c => c.ToString()).ToList(), n.Zone, n.KubeletVersion)).ToList());
+}
 
 public sealed record InventoryNode(string? Name, bool? Ready, IReadOnlyList<string>? Addresses, IReadOnlyList<string>? PodCidrs, string? Zone, string? KubeletVersion);
 

@@ -137,7 +137,8 @@ public static partial class Fields
         return endpoints;
     }
 
-    public static ClusterInventory Inventory(InventoryDocument document, string pointer, MeshSettings settings, FieldErrors errors)
+    /// <param name="settings">Null: prefixes that the mesh cannot take are left to the address planner, which refuses them one by one.</param>
+    public static ClusterInventory Inventory(InventoryDocument document, string pointer, MeshSettings? settings, FieldErrors errors)
     {
         if (document.Nodes is { Count: > MaxNodes })
         {

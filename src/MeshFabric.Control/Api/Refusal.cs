@@ -49,7 +49,10 @@ public sealed class FieldErrors
         }
     }
 
+    /// <summary>Null when there are none.</summary>
+    public string? Text => _errors.Count == 0 ? null : string.Join("; ", _errors.Select(e => $"{e.Key}: {string.Join(", ", e.Value)}"));
+
     public Refusal ToRefusal() => new(StatusCodes.Status422UnprocessableEntity, "invalid", "The request is invalid",
-        string.Join("; ", _errors.Select(e => $"{e.Key}: {string.Join(", ", e.Value)}")),
+        Text ?? "",
         _errors.ToDictionary(e => e.Key, e => (IReadOnlyList<string>)e.Value));
 }

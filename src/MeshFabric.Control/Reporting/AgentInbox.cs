@@ -1,8 +1,10 @@
 using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
+using MeshFabric.Control.Api;
 using MeshFabric.Control.Meshing;
 using MeshFabric.Control.Messaging;
+using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
@@ -88,11 +90,27 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             if (gateway is not null)
             {
                 var cluster = await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken);
+                if (Refused(message) is { } reason)
+                {
+                    // What is known stays; whoever looks at the cluster sees why it does not change.
+                    cluster.Findings = [new Finding(FindingSeverity.Error, "inventory-refused", $"cluster/{cluster.Name}", $"The inventory that {gateway.Name} reported cannot be used: {reason}.", "Correct the inventory file, or upgrade the agent.")];
+                    LogRefused(log, gatewayId, reason);
+                    return true;
+                }
+
                 await ClusterChanges.DescribeAsync(change, cluster, message.Inventory, $"agent/{cluster.Name}/{gateway.Name}", cancellationToken);
             }
 
             return true;
         }, cancellationToken);
+    }
+
+    // An agent is trusted no more than a person: the same rules hold for both.
+    static string? Refused(InventoryReported message)
+    {
+        var errors = new FieldErrors();
+        Fields.Inventory(InventoryDocument.Of(message.Inventory), "", null, errors);
+        return errors.Text;
     }
 
     public async Task OnProbeCompletedAsync(string gatewayId, ProbeCompleted message, CancellationToken cancellationToken)
@@ -165,6 +183,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         await post.SendAsync(gatewayId, new FactsSnapshot(await facts.LoadAsync(cancellationToken)), cancellationToken);
 
     static string Short(string text) => text.Length <= 64 ? text : text[..64];
+
+    [LoggerMessage(1304, LogLevel.Warning, "Gateway {GatewayId} reported an inventory that cannot be used: {Reason}")]
+    static partial void LogRefused(ILogger logger, string gatewayId, string reason);
 
     [LoggerMessage(1301, LogLevel.Information, "Gateway {GatewayId} holds facts {Has} of {Published}: sending a snapshot")]
     static partial void LogBehind(ILogger logger, string gatewayId, long has, long published);

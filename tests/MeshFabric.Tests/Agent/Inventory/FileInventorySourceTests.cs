@@ -1,5 +1,6 @@
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Contracts.Files;
+using MeshFabric.Contracts.Http;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 using MeshFabric.TestKit;
@@ -63,7 +64,7 @@ public sealed class FileInventorySourceTests : IDisposable
     {
         var inventory = new ClusterInventory(ClusterKind.Kubernetes, new ClusterLocation("aws", "eu-north-1", "eu-north-1a"), [new Label("env", "prod")], [Cidr.Parse("10.1.0.0/16"), Cidr.Parse("fd00:1::/48")],
             [Cidr.Parse("10.96.0.0/12")], "v1.34.1", []);
-        Assert.Equal(inventory, InventoryText.ToInventory(InventoryText.ToDocument(inventory), "it"));
+        Assert.Equal(inventory, InventoryText.ToInventory(InventoryDocument.Of(inventory), "it"));
     }
 
     [Fact]
