@@ -86,6 +86,8 @@ public sealed class FaultyMesh : IAsyncDisposable
 
         await Control.DisposeAsync();
         NpgsqlConnection.ClearAllPools();
+        // It is shared, and a test that failed may have left it dead.
+        await Rabbit.StartAsync(CancellationToken.None);
         await Settings.DisposeAsync();
         await Postgres.DeleteAsync(CancellationToken.None);
     }

@@ -10,23 +10,35 @@ sealed class DetachedProcess(string name, string directory)
 
     public string LogFile => Path.Combine(directory, name + ".log");
 
-    /// <summary>Null when it does not run; a pid that was given to another program is not ours.</summary>
+    /// <summary>Null when it does not run; a pid that was given to another program is not ours, for that one started at another time.</summary>
     public int? Pid
     {
         get
         {
             try
             {
-                var pid = int.Parse(File.ReadAllText(PidFile).Trim(), CultureInfo.InvariantCulture);
-                var stat = File.ReadAllText($"/proc/{pid}/stat");
-                var command = File.ReadAllText($"/proc/{pid}/cmdline");
-                return !stat.Contains(") Z ", StringComparison.Ordinal) && command.Contains(directory, StringComparison.Ordinal) ? pid : null;
+                return File.ReadAllText(PidFile).Split(' ') is [var text, var started] && int.TryParse(text, CultureInfo.InvariantCulture, out var pid) && StartTime(pid) == started.Trim() ? pid : null;
             }
-            catch (Exception e) when (e is IOException or FormatException)
+            catch (IOException)
             {
-                // Never started, or gone.
+                // Never started.
                 return null;
             }
+        }
+    }
+
+    /// <summary>Field 22 of /proc/PID/stat, clock ticks since boot; stays over exec, whatever a process becomes. Null when there is none, or only a zombie.</summary>
+    static string? StartTime(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/stat"));
+            var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            return fields[0] is "Z" or "X" ? null : fields[19];
+        }
+        catch (IOException)
+        {
+            return null;
         }
     }
 
@@ -38,7 +50,7 @@ sealed class DetachedProcess(string name, string directory)
         }
 
         // None of our streams may be kept, or whoever reads our output by a pipe waits for the daemon. The pid is the daemon's, for sh becomes it.
-        const string Script = "echo $$ > \"$0\"; log=$1; shift; exec \"$@\" >>\"$log\" 2>&1 </dev/null";
+        const string Script = """echo "$$ $(sed "s/.*) //" /proc/$$/stat | cut -d" " -f20)" >"$0.new"; mv "$0.new" "$0"; log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null""";
         File.Delete(PidFile);
         string[] all = ["setsid", "--fork", .. prefix, "sh", "-c", Script, PidFile, LogFile, .. command];
         using var process = Process.Start(new ProcessStartInfo(all[0], all[1..]) { WorkingDirectory = directory })!;

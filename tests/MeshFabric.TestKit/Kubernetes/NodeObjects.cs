@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Net;
 using k8s;
+using k8s.Autorest;
 using k8s.Models;
 
 namespace MeshFabric.TestKit.Kubernetes;
@@ -19,29 +21,41 @@ public static class NodeObjects
         return await client.SetNodeStatusAsync(made, node, cancellationToken);
     }
 
-    /// <summary>Replaces the status by what <paramref name="node"/> says.</summary>
-    public static Task<V1Node> SetNodeStatusAsync(this IKubernetes client, V1Node made, NodeObject node, CancellationToken cancellationToken)
+    /// <summary>Replaces the status by what <paramref name="node"/> says; once more when a controller was faster.</summary>
+    public static async Task<V1Node> SetNodeStatusAsync(this IKubernetes client, V1Node made, NodeObject node, CancellationToken cancellationToken)
     {
-        made.Status = new V1NodeStatus
+        for (var attempt = 1; ; attempt++)
         {
-            Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
-            Conditions = [new V1NodeCondition { Type = "Ready", Status = node.Ready ? "True" : "False", Reason = "Test", Message = string.Create(CultureInfo.InvariantCulture, $"ready: {node.Ready}") }],
-            NodeInfo = new V1NodeSystemInfo
+            made.Status = Status(node);
+            try
             {
-                KubeletVersion = node.KubeletVersion,
-                Architecture = "amd64",
-                BootID = "",
-                ContainerRuntimeVersion = "",
-                KernelVersion = "",
-                KubeProxyVersion = "",
-                MachineID = "",
-                OperatingSystem = "linux",
-                OsImage = "",
-                SystemUUID = "",
-            },
-        };
-        return client.CoreV1.ReplaceNodeStatusAsync(made, made.Metadata.Name, cancellationToken: cancellationToken);
+                return await client.CoreV1.ReplaceNodeStatusAsync(made, made.Metadata.Name, cancellationToken: cancellationToken);
+            }
+            catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict && attempt < 10)
+            {
+                made = await client.CoreV1.ReadNodeAsync(made.Metadata.Name, cancellationToken: cancellationToken);
+            }
+        }
     }
+
+    static V1NodeStatus Status(NodeObject node) => new()
+    {
+        Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
+        Conditions = [new V1NodeCondition { Type = "Ready", Status = node.Ready ? "True" : "False", Reason = "Test", Message = string.Create(CultureInfo.InvariantCulture, $"ready: {node.Ready}") }],
+        NodeInfo = new V1NodeSystemInfo
+        {
+            KubeletVersion = node.KubeletVersion,
+            Architecture = "amd64",
+            BootID = "",
+            ContainerRuntimeVersion = "",
+            KernelVersion = "",
+            KubeProxyVersion = "",
+            MachineID = "",
+            OperatingSystem = "linux",
+            OsImage = "",
+            SystemUUID = "",
+        },
+    };
 }
 
 /// <summary>What a test wants to say about a node.</summary>

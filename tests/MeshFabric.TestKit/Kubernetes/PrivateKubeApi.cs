@@ -142,7 +142,7 @@ public sealed class PrivateKubeApi
             using var answer = await http.GetAsync(new Uri(Server + "/readyz"), cancellationToken);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is HttpRequestException or System.Net.Sockets.SocketException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return false;
         }

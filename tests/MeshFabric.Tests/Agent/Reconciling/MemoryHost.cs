@@ -1,0 +1,85 @@
+using System.Net;
+using MeshFabric.Agent.Ports;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.TestKit.WireGuard;
+
+namespace MeshFabric.Tests.Agent.Reconciling;
+
+/// <summary>A host in memory: what the reconciler can change, and what others changed behind its back.</summary>
+sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IHostSettings
+{
+    public FakeWireGuardHost WireGuard { get; } = new();
+
+    public Dictionary<string, (int Mtu, ValueList<Cidr> Addresses)> Links { get; } = [];
+
+    public ValueList<InstalledRoute> Routes { get; set; } = [];
+
+    public (FirewallConfig Config, int Mtu)? Firewall { get; set; }
+
+    public bool? Forwards { get; private set; }
+
+    /// <summary>Fails the next call of this port once.</summary>
+    public string? Broken { get; set; }
+
+    /// <summary>Calls that changed something.</summary>
+    public int Changes { get; private set; }
+
+    public int TunnelMtu(IEnumerable<IPAddress> outer) => 1420;
+
+    public Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken)
+    {
+        Fail("links");
+        if (!WireGuard.HasLink(device))
+        {
+            throw new InvalidOperationException($"the device {device} is gone");
+        }
+
+        if (!Links.TryGetValue(device, out var has) || !has.Equals((mtu, addresses)))
+        {
+            Links[device] = (mtu, addresses);
+            Changes++;
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, CancellationToken cancellationToken)
+    {
+        Fail("routes");
+        Changes += Routes.Equals(routes) ? 0 : 1;
+        Routes = routes;
+        return Task.CompletedTask;
+    }
+
+    public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Routes);
+
+    public Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken)
+    {
+        Fail("firewall");
+        Firewall = (config, mtu);
+        Changes++;
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => Task.FromResult(Firewall == (config, mtu));
+
+    public Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        Firewall = null;
+        return Task.CompletedTask;
+    }
+
+    public void Prepare(bool forwards) => Forwards = forwards;
+
+    public void Restore() => Forwards = null;
+
+    void Fail(string port)
+    {
+        if (Broken == port)
+        {
+            Broken = null;
+            throw new InvalidOperationException($"{port}: refused");
+        }
+    }
+}
