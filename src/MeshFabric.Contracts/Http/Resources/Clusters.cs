@@ -1,0 +1,48 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Contracts.Http;
+
+public sealed record ClusterResource(Metadata Metadata, ClusterSpec Spec, ClusterStatus Status)
+{
+    public string ApiVersion { get; init; } = Api.Version;
+    public string Kind { get; init; } = "Cluster";
+}
+
+/// <param name="PodCidrs">Prefixes to join to the mesh.</param>
+/// <param name="ServiceCidrs">Shown and checked; not advertised.</param>
+public sealed record ClusterSpec(
+    ClusterKind Kind,
+    string Provider,
+    string Region,
+    string Zone,
+    ValueList<Cidr> PodCidrs,
+    ValueList<Cidr> ServiceCidrs);
+
+/// <param name="State">pending (no gateway yet), connected, degraded, unreachable.</param>
+/// <param name="Prefixes">As allocated; a remapped one differs in local and mesh.</param>
+public sealed record ClusterStatus(
+    string State,
+    long FactsRevision,
+    ValueList<MeshPrefix> Prefixes,
+    int Gateways,
+    int GatewaysConnected,
+    int TunnelsConnected,
+    int TunnelsWanted,
+    string KubernetesVersion,
+    ValueList<NodeInventory> Nodes,
+    ValueList<Finding> Findings,
+    IReadOnlyList<Condition> Conditions);
+
+/// <summary>Body of <c>POST /clusters</c>.</summary>
+public sealed record CreateCluster(string Name, IReadOnlyDictionary<string, string>? Labels, CreateClusterSpec? Spec);
+
+/// <summary>As <see cref="ClusterSpec"/> with text where a person may err; every field is checked.</summary>
+public sealed record CreateClusterSpec(
+    string? Kind,
+    string? Provider,
+    string? Region,
+    string? Zone,
+    IReadOnlyList<string>? PodCidrs,
+    IReadOnlyList<string>? ServiceCidrs);

@@ -1,0 +1,43 @@
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Contracts.Http;
+
+/// <summary>Its metadata name is <c>CLUSTER/GATEWAY</c>.</summary>
+public sealed record GatewayResource(Metadata Metadata, GatewaySpec Spec, GatewayStatus Status)
+{
+    public string ApiVersion { get; init; } = Api.Version;
+    public string Kind { get; init; } = "Gateway";
+}
+
+public sealed record GatewaySpec(
+    string Cluster,
+    string Name,
+    int Ordinal,
+    PublicKey PublicKey,
+    int ListenPort,
+    ValueList<UdpEndpoint> Endpoints,
+    ValueList<Cidr> TunnelAddresses);
+
+/// <param name="State">connected, or unreachable when not heard of for 45 s.</param>
+/// <param name="Backend">kernel, userspace, or empty before its first report.</param>
+public sealed record GatewayStatus(
+    string State,
+    DateTimeOffset? LastSeen,
+    string AgentVersion,
+    string Backend,
+    long FactsRevision,
+    long AppliedRevision,
+    int TunnelsConnected,
+    int TunnelsWanted,
+    ValueList<Finding> Findings);
+
+/// <summary>Wanted against actual, of one gateway.</summary>
+/// <param name="Differences">One sentence each; empty when both agree.</param>
+public sealed record GatewayExplanation(
+    string Cluster,
+    string Gateway,
+    GatewayConfig Wanted,
+    Messages.GatewayActual? Actual,
+    DateTimeOffset? ReportedAt,
+    IReadOnlyList<string> Differences);

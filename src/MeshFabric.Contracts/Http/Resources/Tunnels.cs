@@ -1,0 +1,30 @@
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
+
+namespace MeshFabric.Contracts.Http;
+
+/// <summary>One record per pair of gateways; its metadata name is <c>CLUSTER.GATEWAY--CLUSTER.GATEWAY</c>, smaller one first.</summary>
+public sealed record TunnelResource(Metadata Metadata, TunnelSpec Spec, TunnelStatus Status)
+{
+    public string ApiVersion { get; init; } = Api.Version;
+    public string Kind { get; init; } = "Tunnel";
+}
+
+public sealed record TunnelSpec(TunnelEnd A, TunnelEnd B);
+
+public sealed record TunnelEnd(string Cluster, string Gateway, string Device, PublicKey PublicKey, bool Initiates);
+
+/// <param name="State">The worse of both sides: connected, connecting, down, unknown.</param>
+/// <param name="Path">direct (relayed comes with relays).</param>
+public sealed record TunnelStatus(string State, string Path, TunnelSide? A, TunnelSide? B);
+
+/// <summary>What one side saw.</summary>
+public sealed record TunnelSide(
+    TunnelState State,
+    UdpEndpoint? Endpoint,
+    DateTimeOffset? LastHandshake,
+    double? RttSeconds,
+    double? LossRatio,
+    ulong ReceivedBytes,
+    ulong SentBytes,
+    DateTimeOffset ReportedAt);
