@@ -4,6 +4,7 @@ using MeshFabric.Bench.Peers;
 using MeshFabric.Lab;
 using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Bench;
 

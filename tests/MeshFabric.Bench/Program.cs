@@ -29,7 +29,7 @@ root.SetAction(async (result, cancellationToken) =>
             missed += figures.Count(f => f.IsReached is false);
             Console.WriteLine(ResultLine.Of(benchmark.Name, figures));
         }
-        catch (Exception e) when (e is LabException or InvalidOperationException or IOException)
+        catch (Exception e) when (e is LabException or TimeoutException or InvalidOperationException or IOException)
         {
             failed++;
             await Console.Error.WriteLineAsync($"mfbench: {benchmark.Name}: {e.Message}");

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Lab;
 

@@ -3,6 +3,7 @@ using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
 using Command = System.CommandLine.Command;
 
 namespace MeshFabric.Lab;
@@ -177,7 +178,7 @@ static class LabProgram
         {
             return await action();
         }
-        catch (Exception e) when (e is LabException or ArgumentException or KeyNotFoundException or InvalidOperationException)
+        catch (Exception e) when (e is LabException or TimeoutException or ArgumentException or KeyNotFoundException or InvalidOperationException)
         {
             await Console.Error.WriteLineAsync("mflab: " + e.Message);
             return 1;

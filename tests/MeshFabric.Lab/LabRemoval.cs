@@ -1,5 +1,6 @@
 using System.Globalization;
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Lab;
 

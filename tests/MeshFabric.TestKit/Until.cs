@@ -1,32 +1,35 @@
-using System.Diagnostics;
-
 namespace MeshFabric.TestKit;
 
 /// <summary>Waits for a condition, never for a time.</summary>
 public static class Until
 {
-    /// <param name="what">Read after "not in time: ".</param>
-    public static Task TrueAsync(string what, Func<Task<bool>> condition, TimeSpan limit, CancellationToken cancellationToken = default) =>
+    static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    /// <exception cref="TimeoutException">The limit passed; the message names what was waited for.</exception>
+    public static Task TrueAsync(Func<bool> condition, TimeSpan limit, string what, CancellationToken cancellationToken = default) =>
+        TrueAsync(() => Task.FromResult(condition()), limit, () => what, cancellationToken);
+
+    /// <inheritdoc cref="TrueAsync(Func{bool}, TimeSpan, string, CancellationToken)"/>
+    public static Task TrueAsync(Func<Task<bool>> condition, TimeSpan limit, string what, CancellationToken cancellationToken = default) =>
         TrueAsync(condition, limit, () => what, cancellationToken);
 
-    public static Task TrueAsync(string what, Func<bool> condition, TimeSpan limit, CancellationToken cancellationToken = default) =>
-        TrueAsync(condition, limit, () => what, cancellationToken);
-
+    /// <inheritdoc cref="TrueAsync(Func{Task{bool}}, TimeSpan, Func{string}, CancellationToken)"/>
     public static Task TrueAsync(Func<bool> condition, TimeSpan limit, Func<string> what, CancellationToken cancellationToken = default) =>
         TrueAsync(() => Task.FromResult(condition()), limit, what, cancellationToken);
 
     /// <param name="what">Asked only when time is up: it may say what was the case instead.</param>
+    /// <exception cref="TimeoutException">The limit passed.</exception>
     public static async Task TrueAsync(Func<Task<bool>> condition, TimeSpan limit, Func<string> what, CancellationToken cancellationToken = default)
     {
-        var started = Stopwatch.StartNew();
+        var started = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            if (started.Elapsed > limit)
+            if (TimeProvider.System.GetElapsedTime(started) > limit)
             {
-                throw new TimeoutException($"not within {limit.TotalSeconds:0} s: {what()}");
+                throw new TimeoutException($"waited {limit.TotalSeconds:0} s in vain for {what()}");
             }
 
-            await Task.Delay(20, cancellationToken);
+            await Task.Delay(Step, cancellationToken);
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Bench.Measuring;
 

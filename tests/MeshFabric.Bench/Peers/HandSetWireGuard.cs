@@ -1,5 +1,6 @@
 using MeshFabric.Lab;
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Bench.Peers;
 

@@ -3,6 +3,7 @@ using MeshFabric.Lab;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Lab;
 

@@ -1,4 +1,5 @@
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
 

@@ -5,6 +5,7 @@ using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
 

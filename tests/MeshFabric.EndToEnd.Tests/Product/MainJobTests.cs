@@ -1,6 +1,7 @@
 using System.Net;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
 

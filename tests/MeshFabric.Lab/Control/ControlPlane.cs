@@ -1,5 +1,6 @@
 using System.Text.Json;
 using MeshFabric.Lab.Processes;
+using MeshFabric.TestKit;
 using MeshFabric.TestKit.Services;
 
 namespace MeshFabric.Lab.Control;
@@ -64,7 +65,7 @@ public sealed class ControlPlane
         {
             await Until.TrueAsync(() => IsReadyAsync(cancellationToken), StartLimit, "the control service to be ready", cancellationToken);
         }
-        catch (LabException e)
+        catch (TimeoutException e)
         {
             throw new LabException($"{e.Message}; the end of its log:\n{service.LogTail()}");
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Lab.Processes;
 
@@ -46,29 +47,6 @@ public sealed record LabProcess(string Name, string PidFile, string LogFile)
         catch (IOException)
         {
             return null;
-        }
-    }
-}
-
-/// <summary>Waits for a condition, with a limit.</summary>
-public static class Until
-{
-    /// <exception cref="LabException">The limit passed; the message names what was waited for.</exception>
-    public static Task TrueAsync(Func<bool> condition, TimeSpan limit, string what, CancellationToken cancellationToken) =>
-        TrueAsync(() => Task.FromResult(condition()), limit, what, cancellationToken);
-
-    /// <inheritdoc cref="TrueAsync(Func{bool}, TimeSpan, string, CancellationToken)"/>
-    public static async Task TrueAsync(Func<Task<bool>> condition, TimeSpan limit, string what, CancellationToken cancellationToken)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (!await condition())
-        {
-            if (TimeProvider.System.GetElapsedTime(started) > limit)
-            {
-                throw new LabException($"waited {limit.TotalSeconds:0} s in vain for {what}");
-            }
-
-            await Task.Delay(50, cancellationToken);
         }
     }
 }

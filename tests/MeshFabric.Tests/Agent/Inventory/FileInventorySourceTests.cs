@@ -34,7 +34,7 @@ public sealed class FileInventorySourceTests : IDisposable
 
         var next = readings.MoveNextAsync();
         await File.WriteAllTextAsync(_file, "kind: nonsense", TestContext.Current.CancellationToken);
-        await Until.TrueAsync("the bad file is noticed", () => source.Failure is not null, TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        await Until.TrueAsync(() => source.Failure is not null, TimeSpan.FromSeconds(20), "the bad file is noticed", TestContext.Current.CancellationToken);
         Assert.False(next.IsCompleted);
         await File.WriteAllTextAsync(_file, Site.Replace("10.9.0.0/16", "10.9.0.0/16, 10.8.0.0/16", StringComparison.Ordinal), TestContext.Current.CancellationToken);
         Assert.True(await next);
