@@ -34,6 +34,7 @@ sealed class Cli
         foreach (var command in commands)
         {
             Root.Subcommands.Add(command);
+            NameArguments(command);
         }
 
         // Without the aliases of another system, /h and /?.
@@ -83,6 +84,20 @@ sealed class Cli
     /// <summary>mfctl NOUN VERB.</summary>
     public static string PathOf(Command command) =>
         command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{PathOf(parent)} {command.Name}" : "mfctl";
+
+    // Without a name of its own an argument is shown in the help as the list of its completions: the server would be asked, and answer with every name there is.
+    static void NameArguments(Command command)
+    {
+        foreach (var argument in command.Arguments)
+        {
+            argument.HelpName ??= argument.Name;
+        }
+
+        foreach (var subcommand in command.Subcommands)
+        {
+            NameArguments(subcommand);
+        }
+    }
 
     Func<ParseResult, CancellationToken, Task<int>> Guard(Func<ParseResult, CancellationToken, Task<int>> action) => async (result, cancellationToken) =>
     {

@@ -48,11 +48,18 @@ sealed record Contexts(string Current, Dictionary<string, MeshContext> All)
         }
     }
 
+    /// <summary>Writes the file; the last context takes the file along, and its folder when nothing else is there.</summary>
     public void Save(Shell shell)
     {
         var file = FilePath(shell);
         try
         {
+            if (All.Count == 0)
+            {
+                Delete(file);
+                return;
+            }
+
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
             var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
@@ -70,6 +77,21 @@ sealed record Contexts(string Current, Dictionary<string, MeshContext> All)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CommandException(ExitCode.Failed, $"{file} cannot be written: {e.Message}");
+        }
+    }
+
+    static void Delete(string file)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+        if (!Directory.Exists(folder))
+        {
+            return;
+        }
+
+        File.Delete(file);
+        if (Path.GetFileName(folder) == "meshfabric" && !Directory.EnumerateFileSystemEntries(folder).Any())
+        {
+            Directory.Delete(folder);
         }
     }
 

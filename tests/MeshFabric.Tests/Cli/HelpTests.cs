@@ -23,6 +23,20 @@ public sealed class HelpTests
         Golden.Check(ran.Out, $"golden/help/{path.Replace(' ', '-')}.txt");
     }
 
+    [Theory]
+    [InlineData("--help", "mfctl.txt")]
+    [InlineData("explain --help", "mfctl-explain.txt")]
+    public async Task Help_asks_no_server_and_is_the_same_however_many_clusters_there_are(string line, string golden)
+    {
+        await using var mesh = await FakeMesh.StartAsync();
+        using var mfctl = new Mfctl(mesh);
+
+        var ran = await mfctl.LineAsync(line);
+
+        Golden.Check(ran.Out, $"golden/help/{golden}");
+        Assert.Empty(mesh.Requests);
+    }
+
     [Fact]
     public async Task The_reference_is_what_the_commands_say()
     {

@@ -120,6 +120,10 @@ public sealed class PromptTests
         Assert.Equal(0, (await mfctl.LineAsync("context delete two")).Code);
         Assert.Equal(3, (await mfctl.LineAsync("context delete two")).Code);
         Assert.Equal("context/one\n", (await mfctl.LineAsync("context list -o name")).Out);
+        Assert.True(File.Exists(mfctl.Config));
+        Assert.Equal(0, (await mfctl.LineAsync("context delete one")).Code);
+        Assert.False(File.Exists(mfctl.Config));
+        Assert.Equal("CURRENT  NAME  SERVER\n", (await mfctl.LineAsync("context list")).Out);
     }
 
     [Fact]
