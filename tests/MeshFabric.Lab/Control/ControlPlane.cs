@@ -48,7 +48,7 @@ public sealed class ControlPlane
         var plane = new ControlPlane(lab, await database, await broker);
         await plane.Database.CreateDatabaseAsync(DatabaseName, null, cancellationToken);
         await plane.WriteConfigurationAsync(cancellationToken);
-        (await lab.ExecAsync(Host, ["meshfabric-schema", "apply", "-c", plane.Database.ConnectionString(DatabaseName)], cancellationToken)).Checked("applying the schema");
+        (await lab.ExecAsync(Host, ["meshfabric-schema", "apply", "--config", plane.ConfigurationFile], cancellationToken)).Checked("applying the schema");
         await plane.StartServiceAsync(cancellationToken);
         return plane;
     }
