@@ -17,7 +17,9 @@ public static class MessagingSetup
 
     public static IServiceCollection AddMeshMessaging(this IServiceCollection services)
     {
-        services.AddHttpClient<IBrokerAdmin, RabbitBrokerAdmin>(http => http.Timeout = TimeSpan.FromSeconds(20));
+        // RabbitMQ's management closes what is idle for 60 s, and a request that meets that moment fails: be first.
+        services.AddHttpClient<IBrokerAdmin, RabbitBrokerAdmin>(http => http.Timeout = TimeSpan.FromSeconds(20))
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(20) });
         services.AddSingleton<IAgentPost, AgentPost>();
         services.AddMassTransit(bus =>
         {
