@@ -85,9 +85,15 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     async Task ApplyFirewallAsync(GatewayConfig config, bool check, CancellationToken cancellationToken)
     {
         var wanted = (config.Firewall, Mtu);
-        if ((check || wanted != _firewall) && !await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        if (!check && wanted == _firewall)
         {
-            _firewall = null;
+            return;
+        }
+
+        // Until it is known to be in place: whoever asked for the check does not ask again, so what fails now is tried with the next turn.
+        _firewall = null;
+        if (!await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        {
             await firewall.ApplyAsync(config.Firewall, Mtu, cancellationToken);
         }
 
