@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using MeshFabric.Control.Pki;
 using MeshFabric.Control.Setup;
+using MeshFabric.ServiceDefaults;
 using Microsoft.Extensions.Options;
 
 var config = new Option<FileInfo?>("--config") { Description = "JSON configuration file; environment variables MESHFABRIC_SECTION__KEY override it" };
@@ -34,9 +35,10 @@ static async Task<int> RunAsync(FileInfo? file, CancellationToken cancellationTo
 
             configuration.AddEnvironmentVariables("MESHFABRIC_");
         });
+        var ended = BackgroundFailure.Watch(app.Services);
         await app.StartAsync(cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
-        return 0;
+        return ended() is null ? 0 : 1;
     }
     catch (Exception e) when (e is StartupException or OptionsValidationException or IOException or FormatException)
     {

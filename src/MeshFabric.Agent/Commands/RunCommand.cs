@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using MeshFabric.Agent.Setup;
 using MeshFabric.Agent.State;
+using MeshFabric.ServiceDefaults;
 using Microsoft.Extensions.Hosting;
 
 namespace MeshFabric.Agent.Commands;
@@ -26,9 +27,11 @@ static class RunCommand
             var state = new AgentStateDirectory(result.GetValue(stateOption)!);
             state.Create();
             using var held = state.Hold();
+            state.Check();
             await using var app = AgentHost.Create(state, result.GetValue(backend), await MetricsAsync(result.GetValue(metrics)!));
+            var ended = BackgroundFailure.Watch(app.Services);
             await app.RunAsync(cancellationToken);
-            return 0;
+            return ended() is { } failure ? throw failure : 0;
         }));
         return command;
     }

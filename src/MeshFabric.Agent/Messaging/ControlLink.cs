@@ -60,10 +60,23 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
         {
             if (state.IsEnrolled)
             {
-                await RunBusAsync(stoppingToken);
+                await TryBusAsync(stoppingToken);
             }
 
             await Task.Delay(CheckPeriod, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    // Deleted while the agent leaves, or damaged later: no reason to end what carries traffic.
+    async Task TryBusAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunBusAsync(cancellationToken);
+        }
+        catch (AgentStateException e)
+        {
+            LogNoIdentity(log, e.Message);
         }
     }
 
@@ -181,6 +194,9 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
 
     [LoggerMessage(4003, LogLevel.Warning, "The broker was lost; tunnels go on without it")]
     static partial void LogUnhealthy(ILogger logger);
+
+    [LoggerMessage(4006, LogLevel.Warning, "The broker cannot be used: {Reason}")]
+    static partial void LogNoIdentity(ILogger logger, string reason);
 
     [LoggerMessage(4004, LogLevel.Debug, "{Message} was not sent: {Reason}")]
     static partial void LogNotSent(ILogger logger, string message, string reason);

@@ -64,14 +64,39 @@ public sealed class AgentStateDirectory(string directory)
         }
     }
 
+    /// <summary>What an enrolled agent cannot do without can be read; without enrolment there is nothing to check.</summary>
+    /// <exception cref="AgentStateException">It cannot; the message says which file and what to do.</exception>
+    public void Check()
+    {
+        if (!IsEnrolled)
+        {
+            return;
+        }
+
+        ReadIdentity();
+        if (!File.Exists(DeviceKeyFile))
+        {
+            // Another key would be one that nobody in the mesh knows.
+            throw new AgentStateException($"{DeviceKeyFile} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again");
+        }
+
+        DeviceKey();
+    }
+
     /// <exception cref="AgentStateException">It is missing or unreadable.</exception>
     public AgentIdentity ReadIdentity()
     {
         try
         {
-            return JsonSerializer.Deserialize<AgentIdentity>(File.ReadAllText(IdentityFile), MeshJson.Lenient) is { Format: AgentIdentity.CurrentFormat } identity
+            var identity = JsonSerializer.Deserialize<AgentIdentity>(File.ReadAllText(IdentityFile), MeshJson.Lenient);
+            if (identity is not { Format: AgentIdentity.CurrentFormat })
+            {
+                throw new AgentStateException($"{IdentityFile} was written by another version: upgrade the agent, or delete {Directory} and enrol this gateway again");
+            }
+
+            return identity is { Server: not null, ClusterId: not null, Cluster: not null, GatewayId: not null, Gateway: not null, Broker.Host: not null, Broker.VirtualHost: not null }
                 ? identity
-                : throw new AgentStateException($"{IdentityFile} was written by another version: upgrade the agent, or delete {Directory} and enrol this gateway again");
+                : throw new JsonException("fields are missing");
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
@@ -110,7 +135,9 @@ public sealed class AgentStateDirectory(string directory)
 
         try
         {
-            return JsonSerializer.Deserialize<MeshFacts>(File.ReadAllText(FactsFile), MeshJson.Lenient);
+            return JsonSerializer.Deserialize<MeshFacts>(File.ReadAllText(FactsFile), MeshJson.Lenient) is { Settings: not null, Clusters: not null } facts
+                ? facts
+                : throw new JsonException("fields are missing");
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {

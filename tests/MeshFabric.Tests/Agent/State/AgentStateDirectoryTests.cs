@@ -46,7 +46,9 @@ public sealed class AgentStateDirectoryTests : IDisposable
     [Theory]
     [InlineData("{")]
     [InlineData("")]
+    [InlineData("null")]
     [InlineData("null garbage")]
+    [InlineData("{\"revision\":1}")]
     [InlineData("{\"revision\":1,\"settings\":{\"remapPools\":[\"10.1.2.3/8\"]}}")]
     public void Damaged_facts_are_set_aside_for_they_can_be_fetched_anew(string text)
     {
@@ -72,6 +74,8 @@ public sealed class AgentStateDirectoryTests : IDisposable
     [InlineData("{")]
     [InlineData("{}")]
     [InlineData("{\"format\":99}")]
+    [InlineData("{\"format\":1}")]
+    [InlineData("{\"format\":1,\"server\":null}")]
     public void A_damaged_identity_says_which_file_and_what_to_do(string text)
     {
         _state.Create();
@@ -79,6 +83,20 @@ public sealed class AgentStateDirectoryTests : IDisposable
         var e = Assert.Throws<AgentStateException>(() => _state.ReadIdentity());
         Assert.Contains(_state.IdentityFile, e.Message, StringComparison.Ordinal);
         Assert.Contains("enrol this gateway again", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_enrolled_host_without_its_device_key_says_so_instead_of_making_one_that_nobody_knows()
+    {
+        _state.Check();
+        _state.WriteIdentity(new AgentIdentity(AgentIdentity.CurrentFormat, "https://mesh:8443", "c-1", "aurora", "g-1", "gw1", 51820, new BrokerAddress("mesh", 5671, "/")));
+
+        var e = Assert.Throws<AgentStateException>(_state.Check);
+
+        Assert.Contains($"{_state.DeviceKeyFile} is missing", e.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_state.DeviceKeyFile));
+        _state.DeviceKey();
+        _state.Check();
     }
 
     [Fact]
