@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Server.Tests.Control;
 
@@ -37,7 +38,9 @@ public sealed class CallerAndEventsTests(PostgresServer postgres) : IAsyncLifeti
     {
         await _service.EnrolAsync(await _service.JoinTokenAsync("aurora", 1, Cancel), "aurora", "gw1", "10.10.0.0/16", Cancel);
 
-        var all = await EventsAsync("");
+        // Shown once every older transaction of the server has ended, other tests' included.
+        var all = await EventsAsync("&wait=20");
+        await Until.TrueAsync(async () => (all = await EventsAsync("")).Items.Any(e => e.Type == "gateway-enrolled"), TimeSpan.FromSeconds(20), "the events of the enrolment", Cancel);
         var recent = await EventsAsync("&since=2020-01-01T00:00:00Z");
         var future = await EventsAsync("&since=2999-01-01T00:00:00Z");
         var refused = await _service.Admin.GetAsync("/api/v1/events?since=yesterday", Cancel);
