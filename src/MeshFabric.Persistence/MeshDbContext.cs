@@ -14,6 +14,7 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
     public DbSet<MeshRow> Mesh => Set<MeshRow>();
     public DbSet<ClusterRow> Clusters => Set<ClusterRow>();
     public DbSet<TombstoneRow> Tombstones => Set<TombstoneRow>();
+    public DbSet<RemovedGatewayRow> RemovedGateways => Set<RemovedGatewayRow>();
     public DbSet<PrefixRow> Prefixes => Set<PrefixRow>();
     public DbSet<GatewayRow> Gateways => Set<GatewayRow>();
     public DbSet<TunnelReportRow> TunnelReports => Set<TunnelReportRow>();
@@ -50,6 +51,11 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             e.ToTable("tombstones");
             e.HasKey(r => r.ClusterId);
             e.HasIndex(r => r.Revision);
+        });
+        modelBuilder.Entity<RemovedGatewayRow>(e =>
+        {
+            e.ToTable("removed_gateways");
+            e.HasKey(r => r.GatewayId);
         });
         modelBuilder.Entity<PrefixRow>(e =>
         {

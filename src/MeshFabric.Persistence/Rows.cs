@@ -71,6 +71,17 @@ public sealed class TombstoneRow
     public DateTimeOffset RemovedAt { get; set; }
 }
 
+/// <summary>A gateway that was removed or replaced: an agent that was away when it was told to leave is told when it asks.</summary>
+public sealed class RemovedGatewayRow
+{
+    public required string GatewayId { get; set; }
+
+    /// <summary>CLUSTER/GATEWAY, for people.</summary>
+    public required string Name { get; set; }
+
+    public DateTimeOffset RemovedAt { get; set; }
+}
+
 public enum PrefixRole
 {
     Primary,

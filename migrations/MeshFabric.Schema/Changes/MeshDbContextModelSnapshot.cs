@@ -516,6 +516,26 @@ namespace MeshFabric.Schema.Changes
                     b.ToTable("probes", (string)null);
                 });
 
+            modelBuilder.Entity("MeshFabric.Persistence.RemovedGatewayRow", b =>
+                {
+                    b.Property<string>("GatewayId")
+                        .HasColumnType("text")
+                        .HasColumnName("gateway_id");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTimeOffset>("RemovedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("removed_at");
+
+                    b.HasKey("GatewayId");
+
+                    b.ToTable("removed_gateways", (string)null);
+                });
+
             modelBuilder.Entity("MeshFabric.Persistence.TombstoneRow", b =>
                 {
                     b.Property<string>("ClusterId")

@@ -1,3 +1,4 @@
+using MeshFabric.Agent.Enrolment;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Reconciling;
@@ -9,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Messaging;
 
 /// <summary>Takes what the control service sends. Nothing is done here but to remember and to wake the loop.</summary>
-public sealed partial class ControlInbox(FactsKeeper facts, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, ILogger<ControlInbox> log) : IControlInbox
+public sealed partial class ControlInbox(FactsKeeper facts, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, Membership membership, ILogger<ControlInbox> log) : IControlInbox
 {
     public Task OnFactsChangedAsync(FactsChanged message, CancellationToken cancellationToken) => WokenAsync(facts.Accept(message), cancellationToken);
 
@@ -34,6 +35,14 @@ public sealed partial class ControlInbox(FactsKeeper facts, IControlLink link, G
         inventory.Repeat();
         await link.SendAsync(new RequestFacts(facts.Revision, "connected"), cancellationToken);
         loop.Wake();
+    }
+
+    public async Task OnRefusedAsync(CancellationToken cancellationToken)
+    {
+        if (await membership.RemovedAsync(cancellationToken) is { } reason)
+        {
+            loop.Leave(reason);
+        }
     }
 
     async Task WokenAsync(FactsOutcome outcome, CancellationToken cancellationToken)

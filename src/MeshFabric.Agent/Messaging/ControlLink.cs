@@ -103,6 +103,7 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             LogLost(log, identity.Broker.Host, identity.Broker.Port, e.Message);
+            await Inbox!.OnRefusedAsync(cancellationToken);
         }
         catch (OperationCanceledException)
         {

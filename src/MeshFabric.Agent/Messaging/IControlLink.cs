@@ -24,4 +24,7 @@ public interface IControlInbox
 
     /// <summary>The link came up (again): report in full and ask for facts.</summary>
     Task OnConnectedAsync(CancellationToken cancellationToken);
+
+    /// <summary>The broker answers, but does not let us in.</summary>
+    Task OnRefusedAsync(CancellationToken cancellationToken);
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using MeshFabric.Agent.Enrolment;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Local;
@@ -39,6 +40,7 @@ public static class AgentHost
         builder.Services.AddSingleton<AgentReporter>();
         builder.Services.AddSingleton<AgentView>();
         builder.Services.AddSingleton<AgentMetrics>();
+        builder.Services.AddSingleton<Membership>();
         builder.Services.AddSingleton<ControlInbox>();
         builder.Services.AddSingleton<InventoryReporter>();
         builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(state.LogDirectory), s.GetRequiredService<TimeProvider>()));

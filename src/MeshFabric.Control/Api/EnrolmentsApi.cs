@@ -18,9 +18,12 @@ public static class EnrolmentsApi
     const int HighestBasePort = 65535 - GatewayFacts.MaxPerCluster;
     const int MaxRequestLength = 8192;
 
-    public static void MapEnrolments(this IEndpointRouteBuilder api) =>
-        api.MapPost("/enrolments", CreateAsync).WithName("CreateEnrolment").WithTags("Enrolments").AllowAnonymous().RequireRateLimiting(Limit)
-            .WithSummary("Makes the caller a gateway of a cluster");
+    public static void MapEnrolments(this IEndpointRouteBuilder api)
+    {
+        var group = api.MapGroup("/enrolments").WithTags("Enrolments").AllowAnonymous().RequireRateLimiting(Limit);
+        group.MapPost("", CreateAsync).WithName("CreateEnrolment").WithSummary("Makes the caller a gateway of a cluster");
+        group.MapGet("/{gatewayId}", GetAsync).WithName("GetEnrolment").WithSummary("Whether a gateway is still part of the mesh; 410 when it was removed");
+    }
 
     public static IServiceCollection AddEnrolmentLimit(this IServiceCollection services) => services.AddRateLimiter(limits =>
     {
@@ -38,6 +41,20 @@ public static class EnrolmentsApi
             QueueLimit = 0,
         }));
     });
+
+    // Who knows the unguessable id is that gateway, or has seen its broker identity. "Removed" is only said on record: a control service
+    // whose database was lost knows nobody, and must not take the mesh down by saying so.
+    static async Task<IResult> GetAsync(string gatewayId, MeshDbContext db, CancellationToken cancellationToken)
+    {
+        if (await db.Gateways.AnyAsync(g => g.Id == gatewayId, cancellationToken))
+        {
+            return TypedResults.Ok(new EnrolmentStateResource(gatewayId, "enrolled"));
+        }
+
+        return await db.RemovedGateways.SingleOrDefaultAsync(g => g.GatewayId == gatewayId, cancellationToken) is { } removed
+            ? throw new Refusal(StatusCodes.Status410Gone, "gateway-removed", "Removed", $"Gateway {removed.Name} was removed from the mesh, or replaced, at {removed.RemovedAt:u}.")
+            : throw Refusal.NotFound("gateway", gatewayId);
+    }
 
     static async Task<IResult> CreateAsync(Body<CreateEnrolment> body, HttpContext context, EnrolmentDesk desk, MeshDbContext db, CancellationToken cancellationToken)
     {

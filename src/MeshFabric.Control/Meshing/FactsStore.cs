@@ -94,16 +94,21 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         db.Clusters.Remove(cluster);
         await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name).ExecuteDeleteAsync(cancellationToken);
         db.Tombstones.Add(new TombstoneRow { ClusterId = cluster.Id, Name = cluster.Name, Revision = Revision, RemovedAt = now });
+        cluster.Gateways.ForEach(g => Remember(cluster, g));
     }
 
     public async Task RemoveAsync(ClusterRow cluster, GatewayRow gateway, CancellationToken cancellationToken)
     {
         cluster.Gateways.Remove(gateway);
         db.Gateways.Remove(gateway);
+        Remember(cluster, gateway);
         // What others saw of it says nothing about a successor of the same name.
         await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name && r.PeerGateway == gateway.Name).ExecuteDeleteAsync(cancellationToken);
         Touch(cluster);
     }
+
+    void Remember(ClusterRow cluster, GatewayRow gateway) =>
+        db.RemovedGateways.Add(new RemovedGatewayRow { GatewayId = gateway.Id, Name = $"{cluster.Name}/{gateway.Name}", RemovedAt = now });
 
     public void Event(string type, string severity, string subject, string actor, string message) =>
         db.Events.Add(new EventRow { At = now, Type = type, Severity = severity, Subject = subject, Actor = actor, Message = message });

@@ -42,6 +42,17 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
     }
 
     [Fact]
+    public async Task An_agent_that_was_away_when_its_cluster_was_removed_leaves_when_it_returns()
+    {
+        await JoinDeltaByItsAgentAsync();
+        await mesh.Mesh.Agent("delta-gw1").StopAsync("KILL", Cancellation);
+        await mesh.MfctlAsync("cluster", "remove", "delta", "--yes");
+        await mesh.Mesh.StartAgentAsync("delta-gw1", Cancellation);
+        await Until.TrueAsync(() => mesh.Mesh.Agent("delta-gw1").Pid is null, JoinedMesh.Limit, "the removed agent to leave", Cancellation);
+        Assert.DoesNotContain("mf0", await mesh.Lab.ShellAsync("delta-gw1", "ip link", Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_edited_inventory_file_changes_what_the_mesh_reaches()
     {
         await JoinDeltaByItsAgentAsync();

@@ -129,6 +129,21 @@ public sealed class EnrolmentTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_gateway_is_told_that_it_was_removed_only_when_that_is_on_record()
+    {
+        var answer = await _service.EnrolAsync(await _service.JoinTokenAsync("aurora", 1, Cancel), "aurora", "gw1", "10.10.0.0/16", Cancel);
+        var id = (await answer.Content.ReadFromJsonAsync<EnrolmentResource>(MeshJson.Options, Cancel))!.GatewayId;
+
+        Assert.Equal(HttpStatusCode.OK, (await _service.Anonymous.GetAsync($"/api/v1/enrolments/{id}", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await _service.Anonymous.GetAsync("/api/v1/enrolments/g-nobody", Cancel)).StatusCode);
+        (await _service.Admin.DeleteAsync("/api/v1/gateways/aurora/gw1", Cancel)).EnsureSuccessStatusCode();
+        var gone = await _service.Anonymous.GetAsync($"/api/v1/enrolments/{id}", Cancel);
+
+        Assert.Equal(HttpStatusCode.Gone, gone.StatusCode);
+        Assert.Equal("gateway-removed", (await ProblemAsync(gone)).Code);
+    }
+
+    [Fact]
     public async Task Refusals_that_no_handler_makes_are_problems_too()
     {
         using var large = new StringContent("{\"name\":\"" + new string('a', 1 << 20) + "\"}", Encoding.UTF8, "application/json");

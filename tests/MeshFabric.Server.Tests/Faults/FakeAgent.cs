@@ -73,6 +73,8 @@ public sealed class FakeAgent : IControlInbox, IAsyncDisposable
 
     public Task OnLeaveMeshAsync(LeaveMesh message, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public Task OnRefusedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task OnConnectedAsync(CancellationToken cancellationToken) => _link.SendAsync(new RequestFacts(Facts?.Revision ?? 0, "connected"), cancellationToken);
 
     public async ValueTask DisposeAsync()

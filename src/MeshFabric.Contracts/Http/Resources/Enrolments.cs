@@ -62,3 +62,7 @@ public sealed record EnrolmentResource(
     Domain.MeshFacts Facts);
 
 public sealed record BrokerAddress(string Host, int Port, string VirtualHost);
+
+/// <summary>Whether a gateway is part of the mesh.</summary>
+/// <param name="State">Always <c>enrolled</c>; a removed gateway is answered with 410 and the code <c>gateway-removed</c>.</param>
+public sealed record EnrolmentStateResource(string GatewayId, string State);
