@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using MeshFabric.Net;
 
@@ -66,6 +67,8 @@ static class RouteMessages
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(payload[8..]);
         string name = "", kind = "";
         var mtu = 0;
+        PhysicalAddress? hardware = null;
+        VxlanOptions? vxlan = null;
         var attributes = new AttributeReader(payload[16..]);
         while (attributes.MoveNext())
         {
@@ -77,18 +80,46 @@ static class RouteMessages
                 case LinkAttribute.Mtu:
                     mtu = (int)attributes.U32();
                     break;
+                case LinkAttribute.HardwareAddress when attributes.Value.Length == 6:
+                    hardware = new PhysicalAddress(attributes.Value.ToArray());
+                    break;
                 case LinkAttribute.Info:
                     var info = attributes.Nested();
                     while (info.MoveNext())
                     {
                         kind = info.Type == LinkAttribute.InfoKind ? info.Text() : kind;
+                        vxlan = info.Type == LinkAttribute.InfoData && kind == "vxlan" ? ReadVxlan(info.Nested()) : vxlan;
                     }
 
                     break;
             }
         }
 
-        return new Link(index, name, kind, mtu, (flags & IffUp) != 0);
+        return new Link(index, name, kind, mtu, (flags & IffUp) != 0, vxlan is null ? null : vxlan with { HardwareAddress = hardware });
+    }
+
+    static VxlanOptions ReadVxlan(AttributeReader data)
+    {
+        uint vni = 0;
+        ushort port = 0;
+        var local = IPAddress.Any;
+        while (data.MoveNext())
+        {
+            switch (data.Type)
+            {
+                case 1:
+                    vni = data.U32();
+                    break;
+                case 4 or 17:
+                    local = data.Address() ?? local;
+                    break;
+                case 15:
+                    port = BinaryPrimitives.ReverseEndianness(data.U16());
+                    break;
+            }
+        }
+
+        return new VxlanOptions(vni, local, port, null);
     }
 
     // struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index
@@ -131,9 +162,9 @@ static class RouteMessages
         writer.U8(0);
         writer.U8(route.Table < 256 ? (byte)route.Table : (byte)0);
         writer.U8(route.Protocol);
-        writer.U8(route.Destination.IsIPv4 ? LinkScope : UniverseScope);
+        writer.U8(route.Destination.IsIPv4 && route.Hops.All(h => h.Gateway is null) ? LinkScope : UniverseScope);
         writer.U8(UnicastType);
-        writer.U32(0);
+        writer.U32(route.Hops is [{ Gateway: not null }] ? OnLink : 0u);
         writer.AttributeAddress(RouteAttribute.Destination, route.Destination.Address);
         writer.AttributeU32(RouteAttribute.Table, route.Table);
         if (route.Source is not null)
@@ -148,36 +179,40 @@ static class RouteMessages
             writer.EndNested(metrics);
         }
 
-        if (route.LinkIndexes.Count == 1)
+        if (route.Hops.Count == 1)
         {
-            writer.AttributeU32(RouteAttribute.OutputLink, (uint)route.LinkIndexes[0]);
-            WriteGateway(writer, route);
+            writer.AttributeU32(RouteAttribute.OutputLink, (uint)route.Hops[0].LinkIndex);
+            WriteGateway(writer, route.Destination, route.Hops[0]);
             return;
         }
 
         // struct rtnexthop: u16 length with its attributes, u8 flags, u8 hops (weight - 1), s32 index
         var multipath = writer.BeginNested(RouteAttribute.Multipath);
-        foreach (var index in route.LinkIndexes)
+        foreach (var hop in route.Hops)
         {
-            writer.U16((ushort)(route.Destination.IsIPv4 ? 8 : 8 + 4 + 16));
+            var gateway = hop.Gateway is not null || !route.Destination.IsIPv4;
+            writer.U16((ushort)(8 + (gateway ? 4 + (route.Destination.IsIPv4 ? 4 : 16) : 0)));
+            writer.U8(hop.Gateway is null ? (byte)0 : OnLink);
             writer.U8(0);
-            writer.U8(0);
-            writer.U32((uint)index);
-            WriteGateway(writer, route);
+            writer.U32((uint)hop.LinkIndex);
+            WriteGateway(writer, route.Destination, hop);
         }
 
         writer.EndNested(multipath);
     }
 
+    // RTNH_F_ONLINK
+    const byte OnLink = 4;
+
     // The kernel takes an IPv6 next hop into ECMP only if it has a gateway (rt6_qualify_for_ecmp); a tunnel never asks who that is. Routes of one
     // next hop have it too, so that one and several replace each other in place.
     static readonly IPAddress AnyGateway = IPAddress.Parse("fe80::1");
 
-    static void WriteGateway(MessageWriter writer, DeviceRoute route)
+    static void WriteGateway(MessageWriter writer, Cidr destination, RouteHop hop)
     {
-        if (!route.Destination.IsIPv4)
+        if ((hop.Gateway ?? (destination.IsIPv4 ? null : AnyGateway)) is { } gateway)
         {
-            writer.AttributeAddress(RouteAttribute.Gateway, AnyGateway);
+            writer.AttributeAddress(RouteAttribute.Gateway, gateway);
         }
     }
 
@@ -197,7 +232,9 @@ static class RouteMessages
         IPAddress? source = null;
         var table = (uint)payload[4];
         var mtu = 0;
-        var links = new List<int>();
+        var hops = new List<RouteHop>();
+        int? link = null;
+        IPAddress? gateway = null;
         var attributes = new AttributeReader(payload[12..]);
         while (attributes.MoveNext())
         {
@@ -210,7 +247,10 @@ static class RouteMessages
                     source = attributes.Address();
                     break;
                 case RouteAttribute.OutputLink:
-                    links.Add((int)attributes.U32());
+                    link = (int)attributes.U32();
+                    break;
+                case RouteAttribute.Gateway:
+                    gateway = attributes.Address();
                     break;
                 case RouteAttribute.Table:
                     table = attributes.U32();
@@ -224,15 +264,22 @@ static class RouteMessages
 
                     break;
                 case RouteAttribute.Multipath:
-                    ReadNextHops(attributes.Value, links);
+                    ReadNextHops(attributes.Value, hops);
                     break;
             }
         }
 
-        return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, links.Order().ToValueList(), mtu, payload[5], table);
+        if (link is { } only)
+        {
+            hops.Add(Hop(only, gateway));
+        }
+
+        return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, hops.Order().ToValueList(), mtu, payload[5], table);
     }
 
-    static void ReadNextHops(ReadOnlySpan<byte> value, List<int> links)
+    static RouteHop Hop(int link, IPAddress? gateway) => new(link, AnyGateway.Equals(gateway) ? null : gateway);
+
+    static void ReadNextHops(ReadOnlySpan<byte> value, List<RouteHop> hops)
     {
         while (value.Length >= 8)
         {
@@ -242,7 +289,14 @@ static class RouteMessages
                 throw NetlinkException.Malformed($"a next hop of {length} bytes where {value.Length} are left");
             }
 
-            links.Add(BinaryPrimitives.ReadInt32LittleEndian(value[4..]));
+            IPAddress? gateway = null;
+            var attributes = new AttributeReader(value[8..length]);
+            while (attributes.MoveNext())
+            {
+                gateway = attributes.Type == RouteAttribute.Gateway ? attributes.Address() : gateway;
+            }
+
+            hops.Add(Hop(BinaryPrimitives.ReadInt32LittleEndian(value[4..]), gateway));
             value = value[Math.Min((length + 3) & ~3, value.Length)..];
         }
     }

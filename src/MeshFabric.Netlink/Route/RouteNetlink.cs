@@ -5,7 +5,7 @@ using MeshFabric.Net;
 namespace MeshFabric.Netlink.Route;
 
 /// <summary>Links, addresses, routes and policy rules by rtnetlink (rtnetlink(7)), in the network namespace it was opened in. One user at a time.</summary>
-public sealed class RouteNetlink : IDisposable
+public sealed partial class RouteNetlink : IDisposable
 {
     const int RouteProtocol = 0;
     const int BatchBytes = 1 << 18;
@@ -157,8 +157,8 @@ public sealed class RouteNetlink : IDisposable
             RouteMessages.WriteLookup(_writer, to);
             _writer.End();
             _socket.Exchange(_writer, sequence, $"looking up the route to {to}", (type, payload) =>
-                result = type == RouteMessages.NewRoute && RouteMessages.ReadRoute(payload) is { LinkIndexes.Count: > 0 } route
-                    ? new RouteLookup(route.LinkIndexes[0], route.Source, route.Mtu) : result);
+                result = type == RouteMessages.NewRoute && RouteMessages.ReadRoute(payload) is { Hops.Count: > 0 } route
+                    ? new RouteLookup(route.Hops[0].LinkIndex, route.Source, route.Mtu) : result);
         }
         catch (NetlinkException e) when (e.ErrorNumber is 101 or 113)
         {
@@ -174,7 +174,7 @@ public sealed class RouteNetlink : IDisposable
     // IPv6 lists each next hop of an ECMP route that was not made in one message as a route of its own.
     static List<DeviceRoute> Merge(List<DeviceRoute> routes) => routes
         .GroupBy(r => (r.Destination, r.Table))
-        .Select(g => g.First() with { LinkIndexes = g.SelectMany(r => r.LinkIndexes).Distinct().Order().ToValueList() })
+        .Select(g => g.First() with { Hops = g.SelectMany(r => r.Hops).Distinct().Order().ToValueList() })
         .OrderBy(r => r.Destination)
         .ToList();
 
