@@ -17,9 +17,9 @@ sealed class DriftBenchmark : IBenchmark
     [
         ("flushed_table", "nft flush table inet meshfabric", "nft list chain inet meshfabric exempt | grep -q snat"),
         ("deleted_table", "nft delete table inet meshfabric", "nft list chain inet meshfabric exempt | grep -q snat"),
-        ("deleted_routes", "ip route flush proto 77", "ip route show proto 77 | grep -q 10.20.0.0/16"),
+        ("deleted_routes", "ip route flush table 7710", "ip route show table 7710 | grep -q 10.20.0.0/16"),
         ("removed_peer", $"key=$({Peers} | sed -n 's/^public_key=//p' | head -1); printf 'set=1\\npublic_key=%s\\nremove=true\\n\\n' $key | socat -t 1 - UNIX-CONNECT:/run/wireguard/mf0.sock", $"{Peers} | grep -q ^public_key="),
-        ("deleted_device", "ip link del mf0", "ip route show proto 77 | grep -q '10.20.0.0/16 dev mf0'"),
+        ("deleted_device", "ip link del mf0", "ip route show table 7710 | grep -q '10.20.0.0/16 dev mf0'"),
     ];
 
     public string Name => "drift";

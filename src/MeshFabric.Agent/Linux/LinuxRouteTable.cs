@@ -1,14 +1,18 @@
 using MeshFabric.Agent.Ports;
+using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using MeshFabric.Netlink.Route;
 
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>Routes of protocol 77 in table main, by rtnetlink.</summary>
+/// <summary>Routes of protocol 77 in a table of our own, and the rule that asks it before the others, by rtnetlink.</summary>
+/// <remarks>In table main they would be seen, and perhaps told on, by whoever reads it: a CNI plug-in's routing daemon, for one.</remarks>
 public sealed class LinuxRouteTable : IRouteTable, IDisposable
 {
     public const byte Protocol = 77;
+    const uint Table = NodePlanner.TunnelTable;
     const uint Main = 254;
+    const byte KernelProtocol = 2;
 
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
@@ -19,11 +23,14 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         {
             var indexes = _netlink.Links().ToDictionary(l => l.Name, l => l.Index);
             var present = _netlink.Routes(Protocol);
-            var wanted = routes.Select(r => Route(r, indexes)).Where(r => r.LinkIndexes.Count > 0).ToList();
+            var wanted = routes.Select(r => Route(r, indexes)).Where(r => r.Hops.Count > 0).ToList();
+            wanted.AddRange(Connected(wanted));
             var changed = wanted.Where(w => !present.Contains(w)).ToList();
             var destinations = wanted.Select(w => w.Destination).ToHashSet();
-            var unwanted = present.Where(p => p.Table != Main || !destinations.Contains(p.Destination)).ToList();
+            // "Throw" and unicast are two routes to the kernel: the one does not replace the other.
+            var unwanted = present.Where(p => p.Table != Table || !destinations.Contains(p.Destination) || (p.Hops.Count == 0 && changed.Exists(c => c.Destination == p.Destination))).ToList();
             _netlink.ChangeRoutes(changed, unwanted);
+            PolicyRules.Apply(_netlink, Protocol, wanted.Select(r => r.Destination.IsIPv4).Distinct().Select(ipv4 => new PolicyRule(NodePlanner.TunnelPriority, ipv4, Table, null, null, null, 0, Protocol)));
         }
 
         return Task.CompletedTask;
@@ -34,21 +41,28 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         lock (_oneAtATime)
         {
             var names = _netlink.Links().ToDictionary(l => l.Index, l => l.Name);
-            return Task.FromResult(_netlink.Routes(Protocol).Select(r => new InstalledRoute(
+            return Task.FromResult(_netlink.Routes(Protocol).Where(r => r.Hops.Count > 0).Select(r => new InstalledRoute(
                 r.Destination,
                 r.Source is null ? null : Cidr.Host(r.Source),
-                r.LinkIndexes.Select(i => names.GetValueOrDefault(i, "?")).Order(StringComparer.Ordinal).ToValueList(),
+                r.Hops.Select(h => names.GetValueOrDefault(h.LinkIndex, "?")).Order(StringComparer.Ordinal).ToValueList(),
                 r.Mtu)).ToValueList());
         }
     }
 
+    // Our table is asked before main, whatever the lengths of prefixes: a network that this host stands on must stay reachable inside a wider prefix of the mesh.
+    List<DeviceRoute> Connected(List<DeviceRoute> wanted) => wanted.Count == 0 ? [] : _netlink.Routes(KernelProtocol)
+        .Where(c => c.Table == Main && c.Destination.Length > 0 && wanted.Exists(w => w.Destination != c.Destination && w.Destination.Contains(c.Destination)) && !wanted.Exists(w => w.Destination == c.Destination))
+        .Select(c => new DeviceRoute(c.Destination, null, [], 0, Protocol, Table))
+        .DistinctBy(r => r.Destination)
+        .ToList();
+
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes) => new(
         route.Destination,
         route.Source?.Address,
-        route.Devices.Where(indexes.ContainsKey).Select(d => indexes[d]).Order().ToValueList(),
+        route.Devices.Where(indexes.ContainsKey).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
         route.Mtu,
         Protocol,
-        Main);
+        Table);
 
     public void Dispose() => _netlink.Dispose();
 }

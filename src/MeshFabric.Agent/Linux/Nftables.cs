@@ -22,25 +22,23 @@ public static class Nftables
     {
         var text = new StringBuilder();
         text.Append($"add table inet {Table}\n").Append($"delete table inet {Table}\n").Append($"table inet {Table} {{\n");
-        Set(text, "local4", config.LocalPrefixes.Where(c => c.IsIPv4));
-        Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
-        Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
-        Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
-        Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config));
-        Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", Untracked(config));
-        Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Clamp(mtu));
-        Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", Exempt(config));
-        Chain(text, "postrouting", "type filter hook postrouting priority 300; policy accept;", Outgoing(config));
+        NftText.Set(text, "local4", config.LocalPrefixes.Where(c => c.IsIPv4));
+        NftText.Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
+        NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
+        NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
+        NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config));
+        NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", Untracked(config));
+        NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Clamp(mtu));
+        NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(Outsiders(config)));
+        NftText.Chain(text, "postrouting", "type filter hook postrouting priority 300; policy accept;", Outgoing(config));
         return text.Append("}\n").ToString();
     }
-
-    public static string Remove() => $"add table inet {Table}\ndelete table inet {Table}\n";
 
     static IEnumerable<string> Incoming(FirewallConfig config)
     {
         foreach (var t in config.Translations)
         {
-            var ip = Family(t.Local);
+            var ip = NftText.Family(t.Local);
             yield return $"iifname \"mf*\" {ip} daddr {t.Outside} notrack {ip} daddr set {ip} daddr & {HostMask(t.Local)} | {t.Local.Address}";
         }
 
@@ -50,11 +48,11 @@ public static class Nftables
     }
 
     static IEnumerable<string> Untracked(FirewallConfig config) => config.Translations.Select(t =>
-        $"iifname != \"mf*\" {Family(t.Local)} saddr {t.Local} {Family(t.Local)} daddr {Destinations(t)} notrack");
+        $"iifname != \"mf*\" {NftText.Family(t.Local)} saddr {t.Local} {NftText.Family(t.Local)} daddr {Destinations(t)} notrack");
 
     static IEnumerable<string> Outgoing(FirewallConfig config) => config.Translations.Select(t =>
     {
-        var ip = Family(t.Local);
+        var ip = NftText.Family(t.Local);
         return $"oifname \"mf*\" {ip} saddr {t.Local} {ip} daddr {Destinations(t)} {ip} saddr set {ip} saddr & {HostMask(t.Local)} | {t.Outside.Address}";
     });
 
@@ -66,52 +64,18 @@ public static class Nftables
         yield return $"iifname \"mf*\" meta nfproto ipv6 tcp flags syn tcp option maxseg size set {mtu - TcpOverhead6}";
     }
 
-    // kube-proxy's mark 0x4000 is cleared too: it would be inherited by the outer packet and masquerade that.
-    static IEnumerable<string> Exempt(FirewallConfig config)
+    // What neither the cluster nor the mesh knows (a node's own address, on its way through here) is answerable as this gateway.
+    static IEnumerable<string> Outsiders(FirewallConfig config) => config.TunnelAddresses.Select(address =>
     {
-        foreach (var c in config.LocalPrefixes)
-        {
-            var (ip, set) = (Family(c), c.IsIPv4 ? "remote4" : "remote6");
-            yield return $"{ip} saddr {c} {ip} daddr @{set} meta mark set meta mark and 0xffffbfff snat {ip} prefix to {ip} saddr map {{ {c} : {c} }}";
-        }
-
-        foreach (var c in config.RemotePrefixes)
-        {
-            var (ip, set) = (Family(c), c.IsIPv4 ? "local4" : "local6");
-            yield return $"{ip} saddr {c} {ip} daddr @{set} meta mark set meta mark and 0xffffbfff snat {ip} prefix to {ip} saddr map {{ {c} : {c} }}";
-        }
-    }
+        var (ip, version) = address.IsIPv4 ? ("ip", "4") : ("ip6", "6");
+        return $"oifname \"mf*\" {ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @remote{version} snat {ip} to {address.Address}";
+    });
 
     static string Destinations(Translation t) => t.Destinations.Count == 0 ? (t.Local.IsIPv4 ? "@remote4" : "@remote6") : $"{{ {string.Join(", ", t.Destinations)} }}";
-
-    static string Family(Cidr cidr) => cidr.IsIPv4 ? "ip" : "ip6";
 
     static string HostMask(Cidr cidr)
     {
         var bits = cidr.Length == cidr.MaxLength ? UInt128.Zero : (UInt128.One << (cidr.MaxLength - cidr.Length)) - UInt128.One;
         return IPBits.ToAddress(bits, cidr.Family).ToString();
-    }
-
-    static void Set(StringBuilder text, string name, IEnumerable<Cidr> cidrs, bool v6 = false)
-    {
-        var elements = cidrs.Order().ToList();
-        text.Append($"  set {name} {{\n    type {(v6 ? "ipv6_addr" : "ipv4_addr")}; flags interval;\n");
-        if (elements.Count > 0)
-        {
-            text.Append($"    elements = {{ {string.Join(", ", elements)} }}\n");
-        }
-
-        text.Append("  }\n");
-    }
-
-    static void Chain(StringBuilder text, string name, string hook, IEnumerable<string> rules)
-    {
-        text.Append($"  chain {name} {{\n    {hook}\n");
-        foreach (var rule in rules)
-        {
-            text.Append($"    {rule}\n");
-        }
-
-        text.Append("  }\n");
     }
 }

@@ -42,6 +42,26 @@ public interface IFirewall
     Task RemoveAsync(CancellationToken cancellationToken);
 }
 
+/// <summary>The overlay between the nodes of a cluster: device, neighbours, routes and rules of ours; all others are left alone.</summary>
+public interface IOverlay
+{
+    /// <summary>Makes it exactly what the config says, adding before deleting. Repeating a call changes nothing; <see cref="NodeConfig.None"/> takes it off the host.</summary>
+    Task ApplyAsync(NodeConfig config, CancellationToken cancellationToken);
+
+    /// <summary>Those of <see cref="NodePlanner.Ports"/> that something else on this host uses.</summary>
+    ValueList<int> TakenPorts();
+}
+
+/// <summary>A node's own nft table, and our chains in iptables' FORWARD; all others are left alone.</summary>
+public interface INodeFirewall
+{
+    /// <summary>Makes them so if they are not. Repeating a call changes nothing.</summary>
+    Task ApplyAsync(NodeFirewall config, CancellationToken cancellationToken);
+
+    /// <summary>Deletes what is ours.</summary>
+    Task RemoveAsync(CancellationToken cancellationToken);
+}
+
 /// <summary>The few kernel settings that a gateway needs. What they were before is kept on disk and put back when the host leaves the mesh.</summary>
 public interface IHostSettings
 {

@@ -53,9 +53,10 @@ public sealed record NextHop(string Device, string Cluster, string Gateway);
 /// <param name="Translations">This cluster's prefixes that are translated here, at their own edge; of one local prefix, the ones with destinations first.</param>
 /// <param name="LocalPrefixes">This cluster's own prefixes.</param>
 /// <param name="RemotePrefixes">What this gateway reaches all others by: their prefixes as seen from here, and their tunnel addresses.</param>
-public sealed record FirewallConfig(ValueList<Translation> Translations, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes)
+/// <param name="TunnelAddresses">This gateway's own: what an address that neither side knows is answerable as.</param>
+public sealed record FirewallConfig(ValueList<Translation> Translations, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<Cidr> TunnelAddresses)
 {
-    public static readonly FirewallConfig None = new([], [], []);
+    public static readonly FirewallConfig None = new([], [], [], []);
 }
 
 /// <summary>A stateless one-to-one translation. In: destination outside to local. Out: source local to outside.</summary>

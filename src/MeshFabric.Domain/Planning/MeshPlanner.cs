@@ -34,7 +34,7 @@ public static class MeshPlanner
             gateway.Name,
             devices,
             Routes(gateway, remotes, devices),
-            Firewall(cluster, remotes),
+            Firewall(cluster, gateway, remotes),
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
     }
 
@@ -141,7 +141,7 @@ public static class MeshPlanner
         return routes.OrderBy(r => r.Destination).ToValueList();
     }
 
-    static FirewallConfig Firewall(ClusterFacts self, List<Remote> remotes)
+    static FirewallConfig Firewall(ClusterFacts self, GatewayFacts gateway, List<Remote> remotes)
     {
         var translations = new List<Translation>();
         foreach (var prefix in self.Prefixes)
@@ -168,6 +168,7 @@ public static class MeshPlanner
         return new FirewallConfig(
             translations.ToValueList(),
             self.Prefixes.Select(p => p.Local).Order().ToValueList(),
-            remotes.SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses))).Distinct().Order().ToValueList());
+            remotes.SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses))).Distinct().Order().ToValueList(),
+            gateway.TunnelAddresses);
     }
 }

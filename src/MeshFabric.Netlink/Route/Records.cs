@@ -18,7 +18,7 @@ public sealed record LinkAddress(int LinkIndex, IPAddress Address, int Length)
 
 /// <summary>A route by tunnels, or by neighbours on a device of ours.</summary>
 /// <param name="Source">Preferred source address, or null.</param>
-/// <param name="Hops">Several are ECMP with equal weights. Sorted.</param>
+/// <param name="Hops">Several are ECMP with equal weights. Sorted. None: a "throw" route, the look-up goes on with the next rule.</param>
 /// <param name="Mtu">Route MTU in bytes; 0 for none.</param>
 /// <param name="Protocol">rtm_protocol: whose route it is.</param>
 /// <param name="Table">254 is main.</param>

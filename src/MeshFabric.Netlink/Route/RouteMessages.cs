@@ -11,7 +11,7 @@ static class RouteMessages
 {
     public const ushort NewLink = 16, DelLink = 17, GetLink = 18, NewAddress = 20, DelAddress = 21, GetAddress = 22, NewRoute = 24, DelRoute = 25, GetRoute = 26;
 
-    const byte UnicastType = 1, LinkScope = 253, UniverseScope = 0;
+    const byte UnicastType = 1, ThrowType = 9, LinkScope = 253, UniverseScope = 0;
     const int IffUp = 1;
 
     // struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change
@@ -162,8 +162,8 @@ static class RouteMessages
         writer.U8(0);
         writer.U8(route.Table < 256 ? (byte)route.Table : (byte)0);
         writer.U8(route.Protocol);
-        writer.U8(route.Destination.IsIPv4 && route.Hops.All(h => h.Gateway is null) ? LinkScope : UniverseScope);
-        writer.U8(UnicastType);
+        writer.U8(route.Destination.IsIPv4 && route.Hops.Count > 0 && route.Hops.All(h => h.Gateway is null) ? LinkScope : UniverseScope);
+        writer.U8(route.Hops.Count == 0 ? ThrowType : UnicastType);
         writer.U32(route.Hops is [{ Gateway: not null }] ? OnLink : 0u);
         writer.AttributeAddress(RouteAttribute.Destination, route.Destination.Address);
         writer.AttributeU32(RouteAttribute.Table, route.Table);
@@ -179,6 +179,11 @@ static class RouteMessages
             writer.EndNested(metrics);
         }
 
+        if (route.Hops.Count == 0)
+        {
+            return;
+        }
+
         if (route.Hops.Count == 1)
         {
             writer.AttributeU32(RouteAttribute.OutputLink, (uint)route.Hops[0].LinkIndex);
@@ -190,8 +195,7 @@ static class RouteMessages
         var multipath = writer.BeginNested(RouteAttribute.Multipath);
         foreach (var hop in route.Hops)
         {
-            var gateway = hop.Gateway is not null || !route.Destination.IsIPv4;
-            writer.U16((ushort)(8 + (gateway ? 4 + (route.Destination.IsIPv4 ? 4 : 16) : 0)));
+            writer.U16((ushort)(8 + GatewayLength(route.Destination, hop)));
             writer.U8(hop.Gateway is null ? (byte)0 : OnLink);
             writer.U8(0);
             writer.U32((uint)hop.LinkIndex);
@@ -210,19 +214,40 @@ static class RouteMessages
 
     static void WriteGateway(MessageWriter writer, Cidr destination, RouteHop hop)
     {
-        if ((hop.Gateway ?? (destination.IsIPv4 ? null : AnyGateway)) is { } gateway)
+        if (GatewayOf(destination, hop) is not { } gateway)
+        {
+            return;
+        }
+
+        if (gateway.AddressFamily == destination.Family)
         {
             writer.AttributeAddress(RouteAttribute.Gateway, gateway);
+            return;
         }
+
+        // struct rtvia: u16 family, address. IPv4 by an IPv6 neighbour.
+        Span<byte> via = stackalloc byte[2 + 16];
+        BinaryPrimitives.WriteUInt16LittleEndian(via, Family(gateway.AddressFamily));
+        gateway.TryWriteBytes(via[2..], out var length);
+        writer.Attribute(RouteAttribute.Via, via[..(2 + length)]);
     }
+
+    static IPAddress? GatewayOf(Cidr destination, RouteHop hop) => hop.Gateway ?? (destination.IsIPv4 ? null : AnyGateway);
+
+    static int GatewayLength(Cidr destination, RouteHop hop) => GatewayOf(destination, hop) switch
+    {
+        null => 0,
+        { } g when g.AddressFamily == destination.Family => 4 + (destination.IsIPv4 ? 4 : 16),
+        _ => 4 + 2 + 16 + 2, // padded
+    };
 
     const int MetricMtu = 2;
 
-    /// <summary>Null for routes that are not unicast, or neither IPv4 nor IPv6.</summary>
+    /// <summary>Null for routes that are neither unicast nor "throw", or neither IPv4 nor IPv6.</summary>
     public static DeviceRoute? ReadRoute(ReadOnlySpan<byte> payload)
     {
         Need(payload, 12);
-        if (payload[7] != UnicastType || payload[0] is not (2 or 10))
+        if (payload[7] is not (UnicastType or ThrowType) || payload[0] is not (2 or 10))
         {
             return null;
         }
@@ -252,6 +277,9 @@ static class RouteMessages
                 case RouteAttribute.Gateway:
                     gateway = attributes.Address();
                     break;
+                case RouteAttribute.Via:
+                    gateway = Via(attributes.Value);
+                    break;
                 case RouteAttribute.Table:
                     table = attributes.U32();
                     break;
@@ -269,13 +297,15 @@ static class RouteMessages
             }
         }
 
-        if (link is { } only)
+        if (link is { } only && payload[7] == UnicastType)
         {
             hops.Add(Hop(only, gateway));
         }
 
         return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, hops.Order().ToValueList(), mtu, payload[5], table);
     }
+
+    static IPAddress? Via(ReadOnlySpan<byte> value) => value.Length is 6 or 18 ? new IPAddress(value[2..]) : null;
 
     static RouteHop Hop(int link, IPAddress? gateway) => new(link, AnyGateway.Equals(gateway) ? null : gateway);
 
@@ -293,7 +323,7 @@ static class RouteMessages
             var attributes = new AttributeReader(value[8..length]);
             while (attributes.MoveNext())
             {
-                gateway = attributes.Type == RouteAttribute.Gateway ? attributes.Address() : gateway;
+                gateway = attributes.Type switch { RouteAttribute.Gateway => attributes.Address(), RouteAttribute.Via => Via(attributes.Value), _ => gateway };
             }
 
             hops.Add(Hop(BinaryPrimitives.ReadInt32LittleEndian(value[4..]), gateway));
@@ -340,6 +370,6 @@ static class RouteMessages
 
     static class RouteAttribute
     {
-        public const int Destination = 1, OutputLink = 4, Gateway = 5, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15;
+        public const int Destination = 1, OutputLink = 4, Gateway = 5, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15, Via = 18;
     }
 }

@@ -23,7 +23,7 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
         await mesh.MfctlAsync("cluster", "remove", "delta", "--yes");
         foreach (var gateway in new[] { "aurora-gw1", "aurora-gw2", "cirrus-gw2" })
         {
-            await Until.TrueAsync(async () => !(await mesh.Lab.ShellAsync(gateway, "ip route", Cancellation)).Contains("10.30.0.0/16", StringComparison.Ordinal), JoinedMesh.Limit, $"{gateway} to forget delta", Cancellation);
+            await Until.TrueAsync(async () => !(await mesh.Lab.ShellAsync(gateway, "ip route show table 7710", Cancellation)).Contains("10.30.0.0/16", StringComparison.Ordinal), JoinedMesh.Limit, $"{gateway} to forget delta", Cancellation);
         }
 
         Assert.Null(await mesh.SeenAsAsync("aurora-w1-p1", "10.30.1.10", Cancellation));
@@ -37,7 +37,7 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
         await mesh.Mesh.Agent("borealis-gw2").StopAsync("KILL", Cancellation);
         await JoinDeltaByItsAgentAsync();
         await mesh.Mesh.StartAgentAsync("borealis-gw2", Cancellation);
-        await Until.TrueAsync(() => mesh.SucceedsAsync("borealis-gw2", "ip route show proto 77 | grep -q 10.30.0.0/16"), JoinedMesh.Limit, "the restarted agent to know delta", Cancellation);
+        await Until.TrueAsync(() => mesh.SucceedsAsync("borealis-gw2", "ip route show table 7710 | grep -q 10.30.0.0/16"), JoinedMesh.Limit, "the restarted agent to know delta", Cancellation);
         await RemoveDeltaAsync();
     }
 
@@ -58,7 +58,7 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
         await JoinDeltaByItsAgentAsync();
         var file = Path.Combine(mesh.Lab.Directory, "site.yaml");
         await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file, Cancellation)).Replace("10.30.0.0/16", "10.30.0.0/16, 10.31.0.0/16", StringComparison.Ordinal), Cancellation);
-        await Until.TrueAsync(() => mesh.SucceedsAsync("aurora-gw1", "ip route show proto 77 | grep -q 10.31.0.0/16"), JoinedMesh.Limit, "aurora to know the added network", Cancellation);
+        await Until.TrueAsync(() => mesh.SucceedsAsync("aurora-gw1", "ip route show table 7710 | grep -q 10.31.0.0/16"), JoinedMesh.Limit, "aurora to know the added network", Cancellation);
         Assert.Contains("10.31.0.0/16", await mesh.MfctlAsync("cluster", "get", "delta"), StringComparison.Ordinal);
         await RemoveDeltaAsync();
     }
@@ -119,7 +119,7 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
     Task<string> FingerprintAsync(string host) => mesh.Lab.ShellAsync(
         host,
         """
-        ip -o link | grep -v 'wireguard' | sed 's/qdisc.*//'; ip -o addr | sed 's/valid_lft.*//'; ip route; ip -6 route; ip rule; nft list ruleset
+        ip -o link | grep -v 'wireguard' | sed 's/qdisc.*//'; ip -o addr | sed 's/valid_lft.*//'; ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; nft list ruleset
         sysctl -a 2>/dev/null | grep -E '^net.ipv[46].(ip_forward|fib_multipath_hash_policy|conf.(all|default).(forwarding|rp_filter))' | sort
         ls /var/lib/meshfabric /run/wireguard | grep -vE '^(agent.sock|lock)$'
         """,

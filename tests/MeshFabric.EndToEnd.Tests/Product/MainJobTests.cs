@@ -107,8 +107,9 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
 
     [Theory]
     [InlineData("nft delete table inet meshfabric", "nft list table inet meshfabric | grep -q snat")]
-    [InlineData("ip route flush proto 77", "ip route show proto 77 | grep -q 10.20.0.0/16")]
-    [InlineData("ip -6 route flush proto 77", "ip -6 route show proto 77 | grep -q fd10:20::/48")]
+    [InlineData("ip route flush table 7710", "ip route show table 7710 | grep -q 10.20.0.0/16")]
+    [InlineData("ip -6 route flush table 7710", "ip -6 route show table 7710 | grep -q fd10:20::/48")]
+    [InlineData("ip rule del priority 105; ip -6 rule del priority 105", "ip rule | grep -q 7710 && ip -6 rule | grep -q 7710")]
     [InlineData("ip addr flush dev mf0", "ip addr show dev mf0 | grep -q 198.19")]
     [InlineData("ip link set mf0 down", "ip link show mf0 | grep -q UP")]
     [InlineData("ip link del mf0", "ping -c 1 -W 1 -I mf0 198.19.0.3")]

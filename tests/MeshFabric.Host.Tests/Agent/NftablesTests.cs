@@ -41,7 +41,7 @@ public sealed class NftablesTests
         using var host = new NetworkNamespace();
         host.Exec("nft", "add", "table", "ip", "foreign");
         host.Try(Nftables.Replace(Config, 1420), "nft", "-f", "-");
-        host.Try(Nftables.Remove(), "nft", "-f", "-");
+        host.Try("add table inet meshfabric\ndelete table inet meshfabric\n", "nft", "-f", "-");
         Assert.Equal("table ip foreign\n", host.Exec("nft", "list", "tables"));
     }
 }

@@ -140,7 +140,7 @@ public abstract class WireGuardTunnelContract : IAsyncLifetime
         }
 
         netlink.SetUp(link);
-        netlink.ChangeRoutes(routes.Select(r => new DeviceRoute(Cidr.Parse(r), null, [link], 0, 77, 254)).ToList(), []);
+        netlink.ChangeRoutes(routes.Select(r => new DeviceRoute(Cidr.Parse(r), null, [new RouteHop(link)], 0, 77, 254)).ToList(), []);
     }
 
     // A datagram from left to right and back.

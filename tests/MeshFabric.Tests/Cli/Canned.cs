@@ -49,7 +49,7 @@ static class Canned
         var peer = new TunnelPeer(far, "gw1", Key(2), [], false, 25, [farPrefix], [Cidr.Parse("198.19.0.2/32")]);
         var wanted = new GatewayConfig(7, cluster, "gw1", [new TunnelDevice("mf0", 0, 51820, [Cidr.Parse("198.19.0.1/32")], [peer])],
             [new MeshRoute(farPrefix, Cidr.Parse("198.19.0.1/32"), [new NextHop("mf0", far, "gw1")])],
-            new FirewallConfig(cluster == "borealis" ? [new Translation(BorealisPrefix.Local, BorealisPrefix.Alias!, [])] : [], [], [farPrefix]), []);
+            new FirewallConfig(cluster == "borealis" ? [new Translation(BorealisPrefix.Local, BorealisPrefix.Alias!, [])] : [], [], [farPrefix], []), []);
         var actual = new GatewayActual([new ActualDevice("mf0", 51820, 1420, [])], differences.Length > 0 ? [] : [new ActualRoute(farPrefix, ["mf0"])], true);
         return new GatewayExplanation(cluster, "gw1", wanted, actual, Now.AddSeconds(-1), differences);
     }

@@ -67,8 +67,8 @@ public sealed class RouteReadTests
     [Fact]
     public void Answers_of_the_kernel_are_read()
     {
-        Assert.Equal(new DeviceRoute(Cidr.Parse("10.2.3.4/32"), IPAddress.Parse("198.19.0.1"), [4], 1400, 0, 254), RouteMessages.ReadRoute(Bytes(LookupAnswer)));
-        Assert.Equal(new DeviceRoute(Cidr.Parse("fd10:2::/48"), null, [4, 5], 0, 77, 254), RouteMessages.ReadRoute(Bytes(MultipathRoute)));
+        Assert.Equal(new DeviceRoute(Cidr.Parse("10.2.3.4/32"), IPAddress.Parse("198.19.0.1"), [new(4)], 1400, 0, 254), RouteMessages.ReadRoute(Bytes(LookupAnswer)));
+        Assert.Equal(new DeviceRoute(Cidr.Parse("fd10:2::/48"), null, [new(4), new(5)], 0, 77, 254), RouteMessages.ReadRoute(Bytes(MultipathRoute)));
         Assert.Equal(new PolicyRule(105, true, 1077, "lo", Cidr.Parse("10.1.0.0/16"), Cidr.Parse("10.2.0.0/16"), 0, 77), RuleMessages.Read(Bytes(Rule)));
         Assert.Equal(new Link(4, "d0", "dummy", 1370, true), RouteMessages.ReadLink(Bytes(Link)));
         Assert.Equal(new LinkAddress(4, IPAddress.Parse("10.254.1.1"), 24), RouteMessages.ReadAddress(Bytes(Address)));
@@ -110,7 +110,7 @@ public sealed class RouteReadTests
     public void Every_route_that_is_written_is_read_the_same() =>
         Gen.Select(AnyPrefix, Gen.Bool, Gen.Int[1, 1_000_000].HashSet[1, 8], Gen.Int[0, 9000], Gen.Byte, Gen.UInt[1, uint.MaxValue]).Sample((destination, source, links, mtu, protocol, table) =>
         {
-            var route = new DeviceRoute(destination, source ? destination.LastAddress : null, links.Order().ToValueList(), mtu, protocol, table);
+            var route = new DeviceRoute(destination, source ? destination.LastAddress : null, links.Order().Select(l => new RouteHop(l)).ToValueList(), mtu, protocol, table);
             Assert.Equal(route, RouteMessages.ReadRoute(Written(w => RouteMessages.WriteRoute(w, route)).Written));
         });
 

@@ -96,7 +96,7 @@ public sealed class RouteWriteTests
           08 00 02 00 78 05 00 00  # RTAX_MTU 1400
         08 00 04 00 04 00 00 00  # RTA_OIF
         """,
-        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.2.0.0/16"), IPAddress.Parse("198.19.0.1"), [4], 1400, 77, 254))));
+        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.2.0.0/16"), IPAddress.Parse("198.19.0.1"), [new(4)], 1400, 77, 254))));
 
     [Fact]
     public void A_route_by_several_links_in_a_large_table() => Is(
@@ -110,7 +110,7 @@ public sealed class RouteWriteTests
           08 00 00 00 04 00 00 00  # struct rtnexthop: length 8, flags, weight - 1, index
           08 00 00 00 05 00 00 00
         """,
-        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.3.0.0/16"), null, [4, 5], 0, 77, 1077))));
+        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.3.0.0/16"), null, [new(4), new(5)], 0, 77, 1077))));
 
     [Fact]
     public void An_IPv6_route_by_several_links() => Is(
@@ -126,7 +126,7 @@ public sealed class RouteWriteTests
           1c 00 00 00 05 00 00 00
             14 00 05 00 fe 80 00 00 00 00 00 00 00 00 00 00 00 00 00 01
         """,
-        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("fd10:2::/48"), null, [4, 5], 0, 77, 254))));
+        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("fd10:2::/48"), null, [new(4), new(5)], 0, 77, 254))));
 
     [Fact]
     public void A_lookup() => Is(

@@ -1,0 +1,137 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using MeshFabric.Agent.Ports;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.Netlink.Route;
+
+namespace MeshFabric.Agent.Linux;
+
+/// <summary>The overlay between a cluster's nodes, by rtnetlink: one VXLAN device, its neighbours, routes and rules of protocol 78.</summary>
+public sealed class LinuxOverlay : IOverlay, IDisposable
+{
+    public const byte Protocol = 78;
+
+    // Outer Ethernet is not counted: IPv4 or IPv6, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348).
+    const int Overhead4 = 50;
+    const int Overhead6 = 70;
+    const int Smallest = 1280;
+
+    readonly RouteNetlink _netlink = RouteNetlink.Open();
+    readonly Lock _oneAtATime = new();
+
+    public Task ApplyAsync(NodeConfig config, CancellationToken cancellationToken)
+    {
+        lock (_oneAtATime)
+        {
+            var link = config.Overlay is null ? null : Device(config.Overlay);
+            if (link is not null)
+            {
+                Neighbours(link.Index, config.Overlay!.Peers);
+            }
+
+            Routes(link?.Index, config.Routes);
+            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, null, null, 0, Protocol)));
+            if (link is null && _netlink.FindLink(NodePlanner.OverlayName) is { Vxlan: not null } left)
+            {
+                _netlink.DeleteLink(left.Index);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public ValueList<int> TakenPorts()
+    {
+        lock (_oneAtATime)
+        {
+            var links = _netlink.Links();
+            var own = links.FirstOrDefault(l => l.Name == NodePlanner.OverlayName)?.Vxlan?.Port;
+            var foreign = links.Where(l => l.Name != NodePlanner.OverlayName && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
+            var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => p != own);
+            return foreign.Concat(listening).Distinct().Where(NodePlanner.Ports.Contains).Order().ToValueList();
+        }
+    }
+
+    public void Dispose() => _netlink.Dispose();
+
+    Link Device(OverlayDevice wanted)
+    {
+        var options = new VxlanOptions((uint)wanted.Vni, wanted.Local, (ushort)wanted.Port, PhysicalAddress.Parse(wanted.HardwareAddress));
+        var link = _netlink.FindLink(wanted.Name);
+        if (link is not null && link.Vxlan != options)
+        {
+            if (link.Kind != "vxlan")
+            {
+                throw new InvalidOperationException($"the device {wanted.Name} is a {link.Kind} that is not ours: remove or rename it");
+            }
+
+            _netlink.DeleteLink(link.Index);
+            link = null;
+        }
+
+        if (link is null)
+        {
+            _netlink.AddVxlan(wanted.Name, options);
+            link = _netlink.FindLink(wanted.Name) ?? throw new InvalidOperationException($"the device {wanted.Name} is gone");
+        }
+
+        LinuxSysctls.PrepareDevice(wanted.Name);
+        var mtu = Math.Max(Smallest, Underlay(wanted.Local) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
+        if (link.Mtu != mtu)
+        {
+            _netlink.SetMtu(link.Index, mtu);
+        }
+
+        if (!link.IsUp)
+        {
+            _netlink.SetUp(link.Index);
+        }
+
+        return link;
+    }
+
+    /// <summary>MTU of the link that has this address, bytes.</summary>
+    int Underlay(IPAddress address)
+    {
+        const int fallback = 1500;
+        var index = _netlink.Addresses().FirstOrDefault(a => a.Address.Equals(address))?.LinkIndex;
+        return _netlink.Links().FirstOrDefault(l => l.Index == index)?.Mtu ?? fallback;
+    }
+
+    void Neighbours(int link, ValueList<OverlayPeer> peers)
+    {
+        var neighbours = peers.SelectMany(p => new[] { p.Host, p.Hop6 }.Select(a => new Neighbour(link, a, PhysicalAddress.Parse(p.HardwareAddress)))).ToList();
+        var entries = peers.Select(p => new ForwardingEntry(link, PhysicalAddress.Parse(p.HardwareAddress), p.Host)).ToList();
+        var (presentNeighbours, presentEntries) = (_netlink.Neighbours(link), _netlink.ForwardingEntries(link));
+        foreach (var entry in entries.Except(presentEntries))
+        {
+            _netlink.AddForwardingEntry(entry);
+        }
+
+        foreach (var neighbour in neighbours.Except(presentNeighbours))
+        {
+            _netlink.AddNeighbour(neighbour);
+        }
+
+        foreach (var neighbour in presentNeighbours.Where(n => !neighbours.Exists(w => w.Address.Equals(n.Address))))
+        {
+            _netlink.DeleteNeighbour(neighbour);
+        }
+
+        foreach (var entry in presentEntries.Where(e => !entries.Exists(w => w.HardwareAddress.Equals(e.HardwareAddress))))
+        {
+            _netlink.DeleteForwardingEntry(entry);
+        }
+    }
+
+    void Routes(int? link, ValueList<OverlayRoute> routes)
+    {
+        var wanted = link is not { } index ? [] : routes.Select(r => new DeviceRoute(
+            r.Destination, r.Source, r.Hops.Select(h => new RouteHop(index, h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
+        var present = _netlink.Routes(Protocol);
+        var kept = wanted.Select(w => (w.Table, w.Destination)).ToHashSet();
+        _netlink.ChangeRoutes(wanted.Where(w => !present.Contains(w)).ToList(), present.Where(p => !kept.Contains((p.Table, p.Destination))).ToList());
+    }
+}

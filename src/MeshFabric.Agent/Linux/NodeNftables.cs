@@ -1,0 +1,55 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Agent.Linux;
+
+/// <summary>Writes a node's own table as one nft transaction. Pure.</summary>
+/// <remarks>
+/// Whoever masquerades pods towards the world (every CNI plug-in does, kube-proxy too) would hide them from the mesh. An accept in a table of ours does not help:
+/// the next NAT chain masquerades all the same. The first NAT chain that binds a mapping wins, so each address is bound to itself, one priority before "srcnat".
+/// kube-proxy's mark is taken off in the same rule, for the outer packet would inherit it and be masqueraded instead.
+/// </remarks>
+public static class NodeNftables
+{
+    public const string Table = "meshfabric-node";
+    const string Unmark = "meta mark set meta mark and 0xffffbfff";
+
+    /// <summary>Replaces the table whole: created if missing, deleted, created anew, in one transaction.</summary>
+    public static string Replace(NodeFirewall config)
+    {
+        var text = new StringBuilder();
+        text.Append($"add table inet {Table}\ndelete table inet {Table}\ntable inet {Table} {{\n");
+        NftText.Set(text, "local4", config.LocalPrefixes.Where(c => c.IsIPv4));
+        NftText.Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
+        NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
+        NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
+        NftText.Chain(text, "passing", "type filter hook prerouting priority raw; policy accept;", Passing(config));
+        NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(HostNetwork(config)));
+        return text.Append("}\n").ToString();
+    }
+
+    // On a gateway, what comes from one node's pods for the mesh, or back, is no business of this host's connection tracking: with several gateways it sees
+    // one direction only, and a service proxy drops what it finds invalid.
+    static IEnumerable<string> Passing(NodeFirewall config)
+    {
+        foreach (var (ip, version, elsewhere) in new[] { ("ip", "4", config.Elsewhere.Where(c => c.IsIPv4)), ("ip6", "6", config.Elsewhere.Where(c => !c.IsIPv4)) })
+        {
+            var prefixes = elsewhere.ToList();
+            if (prefixes.Count > 0)
+            {
+                yield return $"iifname \"{NodePlanner.OverlayName}\" {ip} saddr @local{version} {ip} daddr @remote{version} notrack";
+                yield return $"iifname \"mf*\" {ip} saddr @remote{version} {ip} daddr {{ {string.Join(", ", prefixes)} }} notrack";
+            }
+        }
+    }
+
+    // The route's source does not help a host that talks to a Service with endpoints in the mesh: its source was chosen for the Service's address.
+    static IEnumerable<string> HostNetwork(NodeFirewall config) => config.Sources.Select(source =>
+    {
+        var (ip, version) = source.AddressFamily == AddressFamily.InterNetwork ? ("ip", "4") : ("ip6", "6");
+        return $"oifname {{ \"{NodePlanner.OverlayName}\", \"mf*\" }} {ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @remote{version} {Unmark} snat {ip} to {source}";
+    });
+}

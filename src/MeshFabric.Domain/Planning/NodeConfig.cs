@@ -1,0 +1,42 @@
+using System.Net;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>All that one node of a Kubernetes cluster must run besides its gateway, if it is one. Compares by value; every list is sorted.</summary>
+/// <param name="Overlay">Null: nothing, there is no gateway or no other node.</param>
+public sealed record NodeConfig(string Node, OverlayDevice? Overlay, ValueList<OverlayRoute> Routes, ValueList<OverlayRule> Rules, NodeFirewall Firewall, ValueList<Finding> Findings)
+{
+    /// <summary>Nothing: what a node that has left runs.</summary>
+    public static NodeConfig None(string node) => new(node, null, [], [], NodeFirewall.None, []);
+}
+
+/// <summary>The VXLAN device (RFC 7348) between the nodes of one cluster. It learns nothing and asks nobody: every neighbour is known beforehand.</summary>
+/// <param name="HardwareAddress">Six bytes, derived from the node's name, so that nobody has to be told.</param>
+/// <param name="Peers">Who is reached by it, sorted by name.</param>
+public sealed record OverlayDevice(string Name, int Vni, int Port, IPAddress Local, string HardwareAddress, ValueList<OverlayPeer> Peers);
+
+/// <param name="Host">Where outer packets go; also the next hop of IPv4 routes.</param>
+/// <param name="Hop6">Next hop of IPv6 routes: link-local, made from the hardware address (RFC 4291, appendix A).</param>
+public sealed record OverlayPeer(string Node, IPAddress Host, IPAddress Hop6, string HardwareAddress);
+
+/// <summary>A route by the overlay, in a table of ours.</summary>
+/// <param name="Source">Preferred source address, or null.</param>
+/// <param name="Hops">Neighbours on the overlay; several are ECMP. Sorted.</param>
+/// <param name="Mtu">Bytes; 0 for the device's.</param>
+public sealed record OverlayRoute(int Table, Cidr Destination, IPAddress? Source, ValueList<IPAddress> Hops, int Mtu);
+
+/// <summary>A policy rule: which packets ask a table of ours.</summary>
+/// <param name="InputDevice">Null: all packets.</param>
+public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? InputDevice);
+
+/// <summary>What a node's own nft table and its place in iptables' FORWARD chain must do.</summary>
+/// <param name="LocalPrefixes">The cluster's own prefixes.</param>
+/// <param name="RemotePrefixes">What the mesh is reached by from here.</param>
+/// <param name="Sources">What the node's host network is seen as, at most one per family.</param>
+/// <param name="Elsewhere">Pod prefixes of the other nodes, on a gateway: what only passes through it is not tracked there.</param>
+/// <param name="ForwardsFirst">True: no policy engine judges what is forwarded here, so the mesh may be accepted before all other rules. False: only after them.</param>
+public sealed record NodeFirewall(ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<IPAddress> Sources, ValueList<Cidr> Elsewhere, bool ForwardsFirst)
+{
+    public static readonly NodeFirewall None = new([], [], [], [], false);
+}

@@ -1,0 +1,159 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>Turns what a cluster's nodes know of each other into what one of them must run, so that its pods reach the mesh by the gateways.</summary>
+/// <remarks>
+/// Pure: the same facts, in any order, give the same config. Every node steers the mesh's prefixes to the gateways, and every gateway the pods' prefixes
+/// to their nodes, by an overlay of our own: the CNI plug-in's devices, routes and source checks never see a foreign address on their way.
+/// </remarks>
+public static class NodePlanner
+{
+    /// <summary>Not matched by <c>mf*</c>, which names tunnels.</summary>
+    public const string OverlayName = "meshx0";
+
+    public const int Vni = 7710;
+
+    /// <summary>UDP ports that the overlay may use, best first: none of them is a CNI plug-in's or another mesh's.</summary>
+    public static readonly ValueList<int> Ports = [7710, 7712, 7714, 7716];
+
+    /// <summary>On gateways: the mesh by its tunnels.</summary>
+    public const int TunnelTable = 7710;
+
+    /// <summary>On gateways: the pods of other nodes.</summary>
+    public const int PodTable = 7711;
+
+    /// <summary>On other nodes: the mesh by the gateways.</summary>
+    public const int GatewayTable = 7712;
+
+    // After Cilium's local rule (100) and before its others (109); before those of AWS (512) and main.
+    public const int TunnelPriority = 105;
+    public const int PodPriority = 106;
+    public const int GatewayPriority = 107;
+
+    /// <param name="isAlive">Gateways, by name, that carry traffic now; when none does, all are used.</param>
+    /// <param name="tunnels">Devices of the gateway on this very node; empty where there is none.</param>
+    /// <param name="judgesForwarding">True when the cluster has a policy engine that filters what is forwarded.</param>
+    public static NodeConfig Plan(OverlayFacts facts, string node, Func<string, bool> isAlive, ValueList<string> tunnels, bool judgesForwarding)
+    {
+        var findings = new List<Finding>();
+        var self = facts.Nodes.FirstOrDefault(n => n.Name == node);
+        if (self is null || facts.Gateways.Count == 0)
+        {
+            return NodeConfig.None(node);
+        }
+
+        var lead = facts.Gateways.OrderBy(g => g.Name, StringComparer.Ordinal).First();
+        var gateways = Placed(facts, findings);
+        var isGateway = facts.Gateways.Any(g => g.Node == node);
+        var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();
+        var remote = Sound(lead.RemotePrefixes, self, findings);
+        var (routes, rules) = isGateway
+            ? (ToPods(peers), PodRules(peers, tunnels))
+            : (ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive), MeshRules(remote));
+        if (self.TakenPorts.Contains(lead.Port))
+        {
+            findings.Add(new Finding(FindingSeverity.Warning, "overlay-port-taken", $"node/{node}", $"UDP port {lead.Port} of the overlay is used by something else on {node}.", "The gateways choose another port by themselves; if this stays, all candidates are taken: free one of " + string.Join(", ", Ports) + "."));
+        }
+
+        return new NodeConfig(
+            node,
+            peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList()),
+            routes,
+            rules,
+            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? peers.SelectMany(p => p.PodPrefixes).Distinct().Order().ToValueList() : [], !judgesForwarding),
+            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
+    }
+
+    /// <summary>The best port that no node needs for something else; the best of all when each is taken somewhere.</summary>
+    public static int ChoosePort(IEnumerable<OverlayNode> nodes)
+    {
+        var taken = nodes.SelectMany(n => n.TakenPorts).ToHashSet();
+        return Ports.FirstOrDefault(p => !taken.Contains(p), Ports[0]);
+    }
+
+    /// <summary>Locally administered, unicast; 40 bits of the name's hash: two of 10,000 nodes meet with a chance of 1 in 20,000.</summary>
+    public static string HardwareAddress(string node) =>
+        "02" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(node)), 0, 5);
+
+    /// <summary>The link-local address that the kernel makes of a hardware address (modified EUI-64).</summary>
+    public static IPAddress LinkLocal(string hardwareAddress)
+    {
+        var mac = Convert.FromHexString(hardwareAddress);
+        return new IPAddress([0xfe, 0x80, 0, 0, 0, 0, 0, 0, (byte)(mac[0] ^ 2), mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]]);
+    }
+
+    static OverlayPeer Peer(OverlayNode node) => new(node.Name, node.Address, LinkLocal(HardwareAddress(node.Name)), HardwareAddress(node.Name));
+
+    static List<(OverlayGateway Gateway, OverlayNode Node)> Placed(OverlayFacts facts, List<Finding> findings)
+    {
+        var placed = new List<(OverlayGateway, OverlayNode)>();
+        foreach (var gateway in facts.Gateways.OrderBy(g => g.Name, StringComparer.Ordinal))
+        {
+            if (facts.Nodes.FirstOrDefault(n => n.Name == gateway.Node) is { } node)
+            {
+                placed.Add((gateway, node));
+            }
+            else
+            {
+                findings.Add(new Finding(FindingSeverity.Warning, "gateway-without-node", $"gateway/{gateway.Name}", $"Gateway {gateway.Name} is on node {gateway.Node}, which tells no address.", "Its agent writes a MeshNode of that name within seconds; look whether its pod runs."));
+            }
+        }
+
+        return placed;
+    }
+
+    static bool SameFamily(OverlayNode node, OverlayNode self, List<Finding> findings)
+    {
+        if (node.Name == self.Name || node.Address.AddressFamily == self.Address.AddressFamily)
+        {
+            return node.Name != self.Name;
+        }
+
+        findings.Add(new Finding(FindingSeverity.Error, "node-other-family", $"node/{node.Name}", $"{node.Name} has the address {node.Address} and {self.Name} {self.Address}: no overlay between IPv4 and IPv6.", "Give both nodes an InternalIP of the same family."));
+        return false;
+    }
+
+    // A prefix that has the node's own address in it would take the node off its network.
+    static ValueList<Cidr> Sound(ValueList<Cidr> remote, OverlayNode self, List<Finding> findings)
+    {
+        foreach (var prefix in remote.Where(p => p.Contains(self.Address)))
+        {
+            findings.Add(new Finding(FindingSeverity.Error, "prefix-covers-node", $"node/{self.Name}", $"{prefix} of another cluster contains {self.Address}, the address of this node, and is not routed here.", "Join that cluster with a narrower pod CIDR, or give one of the two networks other addresses."));
+        }
+
+        return remote.Where(p => !p.Contains(self.Address)).Order().ToValueList();
+    }
+
+    static ValueList<OverlayRoute> ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
+    {
+        var alive = gateways.Where(g => isAlive(g.Gateway.Name)).ToList();
+        var used = (alive.Count > 0 ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
+        return used.Count == 0
+            ? []
+            : remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu)).ToValueList();
+    }
+
+    static ValueList<OverlayRoute> ToPods(List<OverlayNode> peers) => peers
+        .SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0)))
+        .DistinctBy(r => r.Destination)
+        .OrderBy(r => r.Destination)
+        .ToValueList();
+
+    // IPv4 goes by the host's own address, for the device needs none then; IPv6 by the link-local one, whatever family the host has.
+    static IPAddress Hop(OverlayPeer peer, bool ipv4) =>
+        ipv4 && peer.Host.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? peer.Host : peer.Hop6;
+
+    static IPAddress? Source(OverlayNode node, bool ipv4) => node.Sources.FirstOrDefault(s => s.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork == ipv4)
+        ?? (ipv4 == (node.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) ? node.Address : null);
+
+    static ValueList<OverlayRule> MeshRules(ValueList<Cidr> remote) => Families(remote).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null)).ToValueList();
+
+    static ValueList<OverlayRule> PodRules(List<OverlayNode> peers, ValueList<string> tunnels) =>
+        Families(peers.SelectMany(p => p.PodPrefixes.Append(Cidr.Host(p.Address)))).SelectMany(f => tunnels.Order(StringComparer.Ordinal).Select(t => new OverlayRule(PodPriority, PodTable, f, t))).ToValueList();
+
+    static IEnumerable<bool> Families(IEnumerable<Cidr> prefixes) => prefixes.Select(p => p.IsIPv4).Distinct().OrderDescending();
+}
