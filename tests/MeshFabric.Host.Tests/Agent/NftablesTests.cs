@@ -12,7 +12,8 @@ public sealed class NftablesTests
             new Translation(Cidr.Parse("fd10:1::/48"), Cidr.Parse("fd6d:6600:1::/48"), []),
         ],
         [Cidr.Parse("10.20.0.0/16"), Cidr.Parse("fd10:1::/48")],
-        [Cidr.Parse("10.10.0.0/16"), Cidr.Parse("100.64.0.0/16"), Cidr.Parse("198.19.0.5/32"), Cidr.Parse("fd10:2::/48")]);
+        [Cidr.Parse("10.10.0.0/16"), Cidr.Parse("100.64.0.0/16"), Cidr.Parse("198.19.0.5/32"), Cidr.Parse("fd10:2::/48")],
+        [Cidr.Parse("198.19.0.1/32"), Cidr.Parse("fd6d:6700::1/128")]);
 
     [Fact]
     public void The_kernel_accepts_the_table_as_one_transaction_again_and_again()

@@ -49,7 +49,7 @@ public sealed class RouteNetlinkTests
         var (a, b) = (Bridge(netlink, "br-a"), Bridge(netlink, "br-b"));
         netlink.ChangeRoutes([Route("fd10:2::/48", a)], []);
         netlink.ChangeRoutes([Route("fd10:2::/48", b)], []);
-        Assert.Equal([b], Assert.Single(netlink.Routes(Ours)).LinkIndexes);
+        Assert.Equal([new RouteHop(b)], Assert.Single(netlink.Routes(Ours)).Hops);
     }
 
     [Fact]
@@ -79,5 +79,5 @@ public sealed class RouteNetlinkTests
         return index;
     }
 
-    static DeviceRoute Route(string cidr, params int[] links) => new(Cidr.Parse(cidr), null, links.Order().ToValueList(), 0, Ours, Main);
+    static DeviceRoute Route(string cidr, params int[] links) => new(Cidr.Parse(cidr), null, links.Order().Select(l => new RouteHop(l)).ToValueList(), 0, Ours, Main);
 }

@@ -48,7 +48,7 @@ public sealed class RouteNetlinkTests
         var (a, b) = (Bridge(netlink, "br0"), Bridge(netlink, "br1"));
         host.Run("ip", "route", "add", "fd10:2::/48", "dev", "br0", "proto", "77");
         netlink.ChangeRoutes([Route("fd10:2::/48", a, b)], []);
-        Assert.Equal([a, b], Assert.Single(netlink.Routes(Ours)).LinkIndexes);
+        Assert.Equal([a, b], Assert.Single(netlink.Routes(Ours)).Hops.Select(h => h.LinkIndex));
     }
 
     [Fact]
@@ -166,5 +166,5 @@ public sealed class RouteNetlinkTests
         return index;
     }
 
-    static DeviceRoute Route(string cidr, params int[] links) => new(Cidr.Parse(cidr), null, links.Order().ToValueList(), 0, Ours, Main);
+    static DeviceRoute Route(string cidr, params int[] links) => new(Cidr.Parse(cidr), null, links.Order().Select(l => new RouteHop(l)).ToValueList(), 0, Ours, Main);
 }
