@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using k8s;
+using k8s.Models;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
@@ -21,7 +22,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     readonly ClusterSettingsReader _reader = new(client);
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
-    NodeWatch? _watch;
+    ObjectWatch<V1Node>? _watch;
 
     public string? Failure => _failed ?? _watch?.Failure;
 
@@ -33,7 +34,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var work = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        var watch = new NodeWatch(client, time, () => work.Writer.TryWrite(true), log);
+        var watch = new ObjectWatch<V1Node>(client, ObjectKinds.Nodes, time, () => work.Writer.TryWrite(true), log);
         _watch = watch;
         var watching = watch.RunAsync(ended.Token);
         try
@@ -43,7 +44,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
             long readAt = 0;
             while (await WorkAsync(work.Reader, watching, cancellationToken))
             {
-                if (watch.Nodes is null)
+                if (watch.Objects is null)
                 {
                     continue;
                 }
@@ -54,7 +55,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
                     readAt = time.GetTimestamp();
                 }
 
-                if (settings is null || watch.Nodes is not { } nodes)
+                if (settings is null || watch.Objects is not { } nodes)
                 {
                     continue;
                 }

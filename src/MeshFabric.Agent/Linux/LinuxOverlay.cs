@@ -32,7 +32,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             }
 
             Routes(link?.Index, config.Routes);
-            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, null, null, 0, Protocol)));
+            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)));
             if (link is null && _netlink.FindLink(NodePlanner.OverlayName) is { Vxlan: not null } left)
             {
                 _netlink.DeleteLink(left.Index);

@@ -6,6 +6,7 @@ using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Messaging;
+using MeshFabric.Agent.Nodes;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
@@ -23,8 +24,11 @@ namespace MeshFabric.Agent.Setup;
 /// <summary>Puts a running agent together.</summary>
 public static class AgentHost
 {
+    /// <param name="state">Where its socket is.</param>
+    /// <param name="gateway">State of role <c>gateway</c>; the same, but on a Kubernetes node.</param>
+    /// <param name="node">Null: the agent of a host.</param>
     /// <param name="metrics">Address for metrics and health by TCP; null for none.</param>
-    public static WebApplication Create(AgentStateDirectory state, BackendChoice backend, IPEndPoint? metrics)
+    public static WebApplication Create(AgentStateDirectory state, AgentStateDirectory gateway, NodeSettings? node, BackendChoice backend, IPEndPoint? metrics)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Configuration.Sources.Clear();
@@ -32,7 +36,7 @@ public static class AgentHost
         builder.Logging.AddMeshConsole();
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Error);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(state);
+        builder.Services.AddSingleton(gateway);
         builder.Services.AddSingleton<ControlLink>();
         builder.Services.AddSingleton<IControlLink>(s => s.GetRequiredService<ControlLink>());
         builder.Services.AddSingleton<FactsKeeper>();
@@ -43,11 +47,23 @@ public static class AgentHost
         builder.Services.AddSingleton<Membership>();
         builder.Services.AddSingleton<ControlInbox>();
         builder.Services.AddSingleton<InventoryReporter>();
-        builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(state.LogDirectory), s.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(gateway.LogDirectory), s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<GatewayLoop>();
-        builder.Services.AddHostedService(s => s.GetRequiredService<GatewayLoop>());
-        builder.Services.AddHostedService(s => s.GetRequiredService<InventoryReporter>());
-        builder.Services.AddHostedService(s => s.GetRequiredService<ControlLink>());
+        if (node is { Leaves: true })
+        {
+            AddNode(builder.Services, state, node).AddHostedService<NodeLeave>();
+        }
+        else
+        {
+            builder.Services.AddHostedService(s => s.GetRequiredService<GatewayLoop>());
+            builder.Services.AddHostedService(s => s.GetRequiredService<InventoryReporter>());
+            builder.Services.AddHostedService(s => s.GetRequiredService<ControlLink>());
+            if (node is not null)
+            {
+                AddNode(builder.Services, state, node).AddHostedService<NodeLoop>().AddHostedService<SlotKeeper>().AddHostedService<GatewayPublisher>();
+            }
+        }
+
         builder.Services.AddMeshTelemetry("meshfabric-agent", AgentMetrics.MeterName);
         ReplaceSocket(state);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -66,6 +82,12 @@ public static class AgentHost
         app.MapLocalApi();
         return app;
     }
+
+    static IServiceCollection AddNode(IServiceCollection services, AgentStateDirectory state, NodeSettings node) => services
+        .AddSingleton(node)
+        .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node"))))
+        .AddSingleton<ClusterApi>()
+        .AddHostedService(s => s.GetRequiredService<ClusterApi>());
 
     // One that a killed agent left behind would be "in use".
     static void ReplaceSocket(AgentStateDirectory state)

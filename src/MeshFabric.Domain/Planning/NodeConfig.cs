@@ -27,8 +27,9 @@ public sealed record OverlayPeer(string Node, IPAddress Host, IPAddress Hop6, st
 public sealed record OverlayRoute(int Table, Cidr Destination, IPAddress? Source, ValueList<IPAddress> Hops, int Mtu);
 
 /// <summary>A policy rule: which packets ask a table of ours.</summary>
-/// <param name="InputDevice">Null: all packets.</param>
-public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? InputDevice);
+/// <param name="InputDevice">Packets that came in by it; null: all.</param>
+/// <param name="Source">Packets from there; null: from anywhere.</param>
+public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? InputDevice, Cidr? Source);
 
 /// <summary>What a node's own nft table and its place in iptables' FORWARD chain must do.</summary>
 /// <param name="LocalPrefixes">The cluster's own prefixes.</param>

@@ -52,8 +52,8 @@ public static class NodePlanner
         var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();
         var remote = Sound(lead.RemotePrefixes, self, findings);
         var (routes, rules) = isGateway
-            ? (ToPods(peers), PodRules(peers, tunnels))
-            : (ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive), MeshRules(remote));
+            ? (ToPods(peers), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
+            : ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive);
         if (self.TakenPorts.Contains(lead.Port))
         {
             findings.Add(new Finding(FindingSeverity.Warning, "overlay-port-taken", $"node/{node}", $"UDP port {lead.Port} of the overlay is used by something else on {node}.", "The gateways choose another port by themselves; if this stays, all candidates are taken: free one of " + string.Join(", ", Ports) + "."));
@@ -128,13 +128,22 @@ public static class NodePlanner
         return remote.Where(p => !p.Contains(self.Address)).Order().ToValueList();
     }
 
-    static ValueList<OverlayRoute> ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
+    static (ValueList<OverlayRoute>, ValueList<OverlayRule>) ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
     {
+        if (gateways.Count == 0)
+        {
+            return ([], []);
+        }
+
         var alive = gateways.Where(g => isAlive(g.Gateway.Name)).ToList();
         var used = (alive.Count > 0 ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
-        return used.Count == 0
-            ? []
-            : remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu)).ToValueList();
+        var routes = remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
+            // Each gateway's own addresses by itself alone, dead or alive: that is what is probed.
+            .Concat(gateways.SelectMany(g => g.Gateway.TunnelAddresses.Select(a => new OverlayRoute(GatewayTable, a, Source(self, a.IsIPv4), [Hop(Peer(g.Node), a.IsIPv4)], lead.Mtu))))
+            .DistinctBy(r => r.Destination)
+            .OrderBy(r => r.Destination)
+            .ToValueList();
+        return (routes, Families(routes.Select(r => r.Destination)).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null, null)).ToValueList());
     }
 
     static ValueList<OverlayRoute> ToPods(List<OverlayNode> peers) => peers
@@ -150,10 +159,12 @@ public static class NodePlanner
     static IPAddress? Source(OverlayNode node, bool ipv4) => node.Sources.FirstOrDefault(s => s.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork == ipv4)
         ?? (ipv4 == (node.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork) ? node.Address : null);
 
-    static ValueList<OverlayRule> MeshRules(ValueList<Cidr> remote) => Families(remote).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null)).ToValueList();
-
-    static ValueList<OverlayRule> PodRules(List<OverlayNode> peers, ValueList<string> tunnels) =>
-        Families(peers.SelectMany(p => p.PodPrefixes.Append(Cidr.Host(p.Address)))).SelectMany(f => tunnels.Order(StringComparer.Ordinal).Select(t => new OverlayRule(PodPriority, PodTable, f, t))).ToValueList();
+    // What comes out of a tunnel, and what this gateway itself says to a node as itself: both ways by the same device, so that no source check objects.
+    static ValueList<OverlayRule> PodRules(List<OverlayNode> peers, ValueList<string> tunnels, List<Cidr> own) =>
+        Families(peers.SelectMany(p => p.PodPrefixes.Append(Cidr.Host(p.Address))))
+            .SelectMany(f => tunnels.Order(StringComparer.Ordinal).Select(t => new OverlayRule(PodPriority, PodTable, f, t, null))
+                .Concat(own.Where(a => a.IsIPv4 == f).Order().Select(a => new OverlayRule(PodPriority, PodTable, f, null, a))))
+            .ToValueList();
 
     static IEnumerable<bool> Families(IEnumerable<Cidr> prefixes) => prefixes.Select(p => p.IsIPv4).Distinct().OrderDescending();
 }

@@ -19,7 +19,8 @@ public sealed record OverlayFacts(ValueList<OverlayGateway> Gateways, ValueList<
 /// <param name="Mtu">What fits through its tunnels, bytes.</param>
 /// <param name="LocalPrefixes">The cluster's own prefixes that are part of the mesh.</param>
 /// <param name="RemotePrefixes">What the mesh is reached by from this cluster.</param>
-public sealed record OverlayGateway(string Name, string Node, int Port, int Mtu, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes);
+/// <param name="TunnelAddresses">Its own, /32 and /128: what the nodes probe.</param>
+public sealed record OverlayGateway(string Name, string Node, int Port, int Mtu, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<Cidr> TunnelAddresses);
 
 /// <summary>A node as the others need to know it.</summary>
 /// <param name="Address">What the overlay's outer packets go to.</param>

@@ -6,9 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Agent.Kubernetes;
 
-/// <summary>Keeps a copy of the cluster's nodes: a list, then a watch from its version on, for ever.</summary>
+/// <summary>Keeps a copy of all objects of one kind: a list, then a watch from its version on, for ever.</summary>
 /// <param name="changed">Called after each change of the copy; must not block.</param>
-sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action changed, ILogger log)
+sealed partial class ObjectWatch<T>(IKubernetes client, ObjectKind<T> kind, TimeProvider time, Action changed, ILogger log) where T : class, IKubernetesObject<V1ObjectMeta>
 {
     const int PageSize = 500;
 
@@ -18,21 +18,21 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
 
     readonly Lock _lock = new();
     readonly Backoff _backoff = new(time);
-    Dictionary<string, V1Node>? _nodes;
+    Dictionary<string, T>? _objects;
     string? _version;
     volatile string? _said;
 
-    /// <summary>Why nodes cannot be watched now; null while they can.</summary>
+    /// <summary>Why they cannot be watched now; null while they can.</summary>
     public string? Failure => _said;
 
     /// <summary>Null until the first list was read.</summary>
-    public IReadOnlyList<V1Node>? Nodes
+    public IReadOnlyList<T>? Objects
     {
         get
         {
             lock (_lock)
             {
-                return _nodes is null ? null : [.. _nodes.Values];
+                return _objects is null ? null : [.. _objects.Values];
             }
         }
     }
@@ -64,27 +64,27 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
 
     async Task ListAsync(CancellationToken cancellationToken)
     {
-        var nodes = new Dictionary<string, V1Node>(StringComparer.Ordinal);
+        var objects = new Dictionary<string, T>(StringComparer.Ordinal);
         string? next = null;
         do
         {
-            var page = await client.CoreV1.ListNodeAsync(limit: PageSize, continueParameter: next, cancellationToken: cancellationToken);
-            foreach (var node in page.Items)
+            var (items, metadata) = await kind.List(client, PageSize, next, cancellationToken);
+            foreach (var item in items)
             {
-                nodes[node.Metadata.Name] = node;
+                objects[item.Metadata.Name] = item;
             }
 
-            next = page.Metadata.ContinueProperty;
-            _version = page.Metadata.ResourceVersion;
+            next = metadata.ContinueProperty;
+            _version = metadata.ResourceVersion;
         }
         while (!string.IsNullOrEmpty(next));
 
         lock (_lock)
         {
-            _nodes = nodes;
+            _objects = objects;
         }
 
-        Reached(nodes.Count);
+        Reached(objects.Count);
         changed();
     }
 
@@ -94,12 +94,11 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
         limit.CancelAfter(Silence);
         Exception? failure = null;
         var started = time.GetTimestamp();
-        await foreach (var (kind, node) in client.CoreV1.WatchListNodeAsync(
-            allowWatchBookmarks: true, resourceVersion: _version, timeoutSeconds: WatchSeconds, onError: e => failure ??= e, cancellationToken: limit.Token))
+        await foreach (var (change, item) in kind.Watch(client, _version, WatchSeconds, e => failure ??= e, limit.Token))
         {
-            if (kind != WatchEventType.Error && node?.Metadata is not null)
+            if (change != WatchEventType.Error && item?.Metadata is not null)
             {
-                Apply(kind, node);
+                Apply(change, item);
             }
         }
 
@@ -118,25 +117,25 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
         _backoff.Reset();
     }
 
-    void Apply(WatchEventType kind, V1Node node)
+    void Apply(WatchEventType change, T item)
     {
-        _version = node.Metadata.ResourceVersion;
+        _version = item.Metadata.ResourceVersion;
         _said = null;
         _backoff.Reset();
-        if (kind == WatchEventType.Bookmark)
+        if (change == WatchEventType.Bookmark)
         {
             return;
         }
 
         lock (_lock)
         {
-            if (kind == WatchEventType.Deleted)
+            if (change == WatchEventType.Deleted)
             {
-                _nodes!.Remove(node.Metadata.Name);
+                _objects!.Remove(item.Metadata.Name);
             }
             else
             {
-                _nodes![node.Metadata.Name] = node;
+                _objects![item.Metadata.Name] = item;
             }
         }
 
@@ -148,7 +147,7 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
         if (KubernetesErrors.IsGone(e))
         {
             // Too far behind, or the server forgot: what happened meanwhile is only in a new list.
-            LogGone(log);
+            LogGone(log, kind.Plural);
             _version = null;
         }
         else
@@ -159,7 +158,7 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
                 _version = null;
             }
 
-            var text = KubernetesErrors.Describe(e, client.BaseUri, "watch nodes", RbacRule.Nodes);
+            var text = KubernetesErrors.Describe(e, client.BaseUri, $"watch {kind.Plural}", kind.Rule);
             if (text != _said)
             {
                 _said = text;
@@ -173,15 +172,15 @@ sealed partial class NodeWatch(IKubernetes client, TimeProvider time, Action cha
     void Reached(int count)
     {
         _said = null;
-        LogListed(log, count, client.BaseUri.Authority);
+        LogListed(log, count, kind.Plural, client.BaseUri.Authority);
     }
 
-    [LoggerMessage(5301, LogLevel.Information, "Read {Count} nodes from the Kubernetes API at {Server} and watching them")]
-    static partial void LogListed(ILogger logger, int count, string server);
+    [LoggerMessage(5301, LogLevel.Information, "Read {Count} {Kind} from the Kubernetes API at {Server} and watching them")]
+    static partial void LogListed(ILogger logger, int count, string kind, string server);
 
-    [LoggerMessage(5302, LogLevel.Warning, "Inventory: {Reason}; the last known inventory stays in force, trying again")]
+    [LoggerMessage(5302, LogLevel.Warning, "Kubernetes: {Reason}; what is known stays in force, trying again")]
     static partial void LogFailed(ILogger logger, string reason);
 
-    [LoggerMessage(5303, LogLevel.Information, "Inventory: the watch is too old (410 Gone), reading all nodes anew")]
-    static partial void LogGone(ILogger logger);
+    [LoggerMessage(5303, LogLevel.Information, "Kubernetes: the watch is too old (410 Gone), reading all {Kind} anew")]
+    static partial void LogGone(ILogger logger, string kind);
 }

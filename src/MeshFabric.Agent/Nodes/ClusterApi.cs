@@ -1,0 +1,94 @@
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Domain.Planning;
+using MeshFabric.ServiceDefaults;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace MeshFabric.Agent.Nodes;
+
+/// <summary>The cluster's own API as the agent of a node needs it: copies of nodes, gateways and what other agents saw, and the writing of our own.</summary>
+sealed class ClusterApi : BackgroundService
+{
+    readonly ObjectWatch<V1Node> _nodes;
+    readonly ObjectWatch<MeshGatewayObject> _gateways;
+    readonly ObjectWatch<MeshNodeObject> _meshNodes;
+
+    public ClusterApi(NodeSettings settings, TimeProvider time, ILogger<ClusterApi> log)
+    {
+        Client = KubernetesConnection.Open(new KubernetesOptions { Kubeconfig = settings.Kubeconfig, Context = settings.Context });
+        _nodes = new ObjectWatch<V1Node>(Client, ObjectKinds.Nodes, time, Changed.Wake, log);
+        _gateways = new ObjectWatch<MeshGatewayObject>(Client, ObjectKinds.MeshGateways, time, Changed.Wake, log);
+        _meshNodes = new ObjectWatch<MeshNodeObject>(Client, ObjectKinds.MeshNodes, time, Changed.Wake, log);
+    }
+
+    public IKubernetes Client { get; }
+
+    /// <summary>Something in one of the copies changed. For one waiter.</summary>
+    public WakeSignal Changed { get; } = new();
+
+    /// <summary>Null until they were read.</summary>
+    public IReadOnlyList<V1Node>? Nodes => _nodes.Objects;
+
+    public IReadOnlyList<MeshNodeObject>? MeshNodes => _meshNodes.Objects;
+
+    /// <summary>Why the API cannot be used now; null while it can.</summary>
+    public string? Failure => _nodes.Failure ?? _gateways.Failure ?? _meshNodes.Failure;
+
+    /// <summary>Null until everything was read once.</summary>
+    public OverlayFacts? Facts =>
+        _nodes.Objects is { } nodes && _gateways.Objects is { } gateways && _meshNodes.Objects is { } meshNodes ? OverlayReading.Facts(nodes, gateways, meshNodes) : null;
+
+    public V1Node? Node(string name) => _nodes.Objects?.FirstOrDefault(n => n.Metadata.Name == name);
+
+    public MeshNodeObject? MeshNode(string name) => _meshNodes.Objects?.FirstOrDefault(n => n.Metadata.Name == name);
+
+    public MeshGatewayObject? MeshGateway(string name) => _gateways.Objects?.FirstOrDefault(n => n.Metadata.Name == name);
+
+    /// <summary>Creates it, or puts it in the place of what is there.</summary>
+    public async Task WriteAsync<T>(string plural, T item, CancellationToken cancellationToken) where T : IKubernetesObject<V1ObjectMeta>
+    {
+        try
+        {
+            await Client.CustomObjects.ReplaceClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, cancellationToken: cancellationToken);
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode == System.Net.HttpStatusCode.NotFound)
+        {
+            item.Metadata.ResourceVersion = null;
+            await Client.CustomObjects.CreateClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, cancellationToken: cancellationToken);
+        }
+    }
+
+    /// <summary>Makes this the status of the node's MeshNode, if it is not.</summary>
+    public async Task ReportAsync(V1Node node, MeshNodeStatus status, CancellationToken cancellationToken)
+    {
+        var present = MeshNode(node.Metadata.Name);
+        if (present is not null && MeshNodeStatus.Same(present.Status, status))
+        {
+            return;
+        }
+
+        await WriteAsync(MeshNodeObject.Plural, new MeshNodeObject
+        {
+            Metadata = new V1ObjectMeta
+            {
+                Name = node.Metadata.Name,
+                ResourceVersion = present?.Metadata.ResourceVersion,
+                // Goes with its node.
+                OwnerReferences = [new V1OwnerReference { ApiVersion = "v1", Kind = "Node", Name = node.Metadata.Name, Uid = node.Metadata.Uid }],
+            },
+            Status = status,
+        }, cancellationToken);
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(_nodes.RunAsync(stoppingToken), _gateways.RunAsync(stoppingToken), _meshNodes.RunAsync(stoppingToken));
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        Client.Dispose();
+    }
+}

@@ -1,0 +1,86 @@
+using k8s.Models;
+
+namespace MeshFabric.Agent.Nodes;
+
+/// <summary>A place for a gateway, and who has it.</summary>
+/// <param name="Name">Of the gateway: gw1, gw2, ...</param>
+/// <param name="Holder">Node; null when nobody ever had it or its holder gave it back.</param>
+/// <param name="Expired">The holder did not renew it for as long as this agent watched.</param>
+public sealed record GatewaySlot(string Name, string? Holder, bool Expired)
+{
+    public bool IsFree => Holder is null || Expired;
+}
+
+/// <summary>Which node should take which free slot. Pure: every agent of the cluster comes to the same answer, and a lease decides where they do not.</summary>
+/// <remarks>Nodes with the label <c>meshfabric.io/gateway=true</c>; where there is none, all that are ready, schedulable and not part of the control plane; where there is none either, all that are ready.</remarks>
+public static class GatewayElection
+{
+    public const string Label = "meshfabric.io/gateway";
+    const string Zone = "topology.kubernetes.io/zone";
+
+    static readonly string[] ControlPlane = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
+
+    public static IReadOnlyList<GatewaySlot> Slots(int count, IReadOnlyCollection<GatewaySlot> known) =>
+        Enumerable.Range(1, count).Select(i => known.FirstOrDefault(s => s.Name == $"gw{i}") ?? new GatewaySlot($"gw{i}", null, false)).ToList();
+
+    /// <returns>The slot that this node should take now, or null.</returns>
+    public static string? Choose(IReadOnlyCollection<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, string node)
+    {
+        if (slots.Any(s => s.Holder == node && !s.Expired))
+        {
+            return null;
+        }
+
+        // Whoever had a slot before takes it again: its keys and its state are there.
+        var own = slots.FirstOrDefault(s => s.Holder == node);
+        var free = slots.Where(s => s.IsFree && s != own).OrderBy(s => s.Holder is null ? 0 : 1).ThenBy(s => s.Name, StringComparer.Ordinal).ToList();
+        if (own is not null && Candidates(nodes).Exists(n => n.Metadata.Name == node))
+        {
+            return own.Name;
+        }
+
+        var holders = slots.Where(s => !s.IsFree).Select(s => s.Holder!).ToHashSet(StringComparer.Ordinal);
+        var zones = nodes.Where(n => holders.Contains(n.Metadata.Name)).Select(ZoneOf).ToList();
+        foreach (var slot in free)
+        {
+            // The last holder of an expired slot is most likely dead: it comes last.
+            var best = Candidates(nodes).Where(n => !holders.Contains(n.Metadata.Name))
+                .OrderBy(n => n.Metadata.Name == slot.Holder ? 1 : 0)
+                .ThenBy(n => zones.Count(z => z == ZoneOf(n)))
+                .ThenBy(n => n.Metadata.Name, StringComparer.Ordinal)
+                .FirstOrDefault();
+            if (best is null)
+            {
+                return null;
+            }
+
+            if (best.Metadata.Name == node)
+            {
+                return slot.Name;
+            }
+
+            holders.Add(best.Metadata.Name);
+            zones.Add(ZoneOf(best));
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether this node may be a gateway; one that no longer may gives its slot back when another can take it.</summary>
+    public static bool MayKeep(IReadOnlyCollection<V1Node> nodes, string node, IReadOnlyList<GatewaySlot> slots)
+    {
+        var candidates = Candidates(nodes);
+        return candidates.Exists(n => n.Metadata.Name == node) || candidates.TrueForAll(c => slots.Any(s => s.Holder == c.Metadata.Name && !s.IsFree));
+    }
+
+    static List<V1Node> Candidates(IReadOnlyCollection<V1Node> nodes)
+    {
+        var ready = nodes.Where(n => n.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true && n.Metadata.DeletionTimestamp is null).ToList();
+        var labelled = ready.Where(n => n.Metadata.Labels?.TryGetValue(Label, out var value) == true && value == "true").ToList();
+        var wanted = ready.Where(n => n.Metadata.Labels?.TryGetValue(Label, out var value) != true || value != "false").ToList();
+        var workers = wanted.Where(n => n.Spec?.Unschedulable != true && !ControlPlane.Any(l => n.Metadata.Labels?.ContainsKey(l) == true)).ToList();
+        return labelled.Count > 0 ? labelled : workers.Count > 0 ? workers : wanted;
+    }
+
+    static string ZoneOf(V1Node node) => node.Metadata.Labels?.TryGetValue(Zone, out var zone) == true ? zone : "";
+}

@@ -1,0 +1,76 @@
+using k8s.Models;
+using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Local;
+using MeshFabric.Agent.Reconciling;
+using MeshFabric.Agent.State;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace MeshFabric.Agent.Nodes;
+
+/// <summary>While this node is a gateway: tells the other nodes of its cluster what to send to it, by the cluster's own API.</summary>
+sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayLoop gateway, AgentView view, TimeProvider time, ILogger<GatewayPublisher> log) : BackgroundService
+{
+    static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
+
+    string? _said;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await PublishAsync(stoppingToken);
+                _said = null;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested && (KubernetesErrors.IsExpected(e) || e is AgentStateException))
+            {
+                var reason = KubernetesErrors.Describe(e, api.Client.BaseUri, "write its MeshGateway", ObjectKinds.MeshGateways.Rule);
+                if (_said != reason)
+                {
+                    _said = reason;
+                    LogFailed(log, reason);
+                }
+            }
+
+            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    async Task PublishAsync(CancellationToken cancellationToken)
+    {
+        if (!state.IsEnrolled || gateway.Config is not { } config || api.Facts is not { } facts)
+        {
+            return;
+        }
+
+        // The first gateway by name decides on the port; it keeps the one it has while that is good.
+        var lead = facts.Gateways is [var first, ..] ? first : null;
+        var chosen = NodePlanner.ChoosePort(facts.Nodes);
+        var port = lead is null || lead.Name == config.Gateway ? chosen : lead.Port;
+        var spec = new MeshGatewaySpec
+        {
+            Node = settings.Node,
+            Overlay = new OverlaySpec { Vni = NodePlanner.Vni, Port = port },
+            Mtu = view.Status.Mtu,
+            LocalPrefixes = Texts(config.Firewall.LocalPrefixes),
+            RemotePrefixes = Texts(config.Firewall.RemotePrefixes),
+            TunnelAddresses = Texts(config.Firewall.TunnelAddresses),
+        };
+        var present = api.MeshGateway(config.Gateway);
+        if (present is not null && MeshGatewaySpec.Same(present.Spec, spec))
+        {
+            return;
+        }
+
+        await api.WriteAsync(MeshGatewayObject.Plural, new MeshGatewayObject { Metadata = new V1ObjectMeta { Name = config.Gateway, ResourceVersion = present?.Metadata.ResourceVersion }, Spec = spec }, cancellationToken);
+    }
+
+    static List<string> Texts(ValueList<Cidr> cidrs) => cidrs.Select(c => c.ToString()).ToList();
+
+    [LoggerMessage(5421, LogLevel.Warning, "Gateway: {Reason}; trying again")]
+    static partial void LogFailed(ILogger logger, string reason);
+}

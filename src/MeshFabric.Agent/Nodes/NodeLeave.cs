@@ -1,0 +1,64 @@
+using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.State;
+using MeshFabric.Net;
+using MeshFabric.ServiceDefaults;
+using MeshFabric.WireGuard;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace MeshFabric.Agent.Nodes;
+
+/// <summary>Takes everything of ours off the node, whatever role it had, and says so in its MeshNode. Needs neither control service nor broker.</summary>
+sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState node, AgentStateDirectory gateway, Func<IWireGuardBackend> openBackend, TimeProvider time, ILogger<NodeLeave> log) : BackgroundService
+{
+    static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var removed = false;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!removed)
+                {
+                    await RemoveAsync(stoppingToken);
+                    removed = true;
+                    LogLeft(log, settings.Node);
+                }
+
+                if (api.Node(settings.Node) is { } known && api.MeshNodes is not null)
+                {
+                    await api.ReportAsync(known, new MeshNodeStatus { Left = true, AgentVersion = ProductVersion.Current }, stoppingToken);
+                }
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogFailed(log, e.Message);
+            }
+
+            await api.Changed.WaitAsync(Retry, stoppingToken);
+        }
+    }
+
+    async Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        await using (var backend = openBackend())
+        {
+            using var host = new LinuxHost(gateway);
+            await host.Reconciler(backend, PrivateKey.Generate(), time).RemoveAsync(cancellationToken);
+        }
+
+        gateway.Delete();
+        using var overlay = new LinuxOverlay();
+        await new NodeReconciler(overlay, new LinuxNodeFirewall(), new LinuxSysctls(node.Directory)).RemoveAsync(settings.Node, cancellationToken);
+        node.Directory.Delete();
+    }
+
+    [LoggerMessage(5431, LogLevel.Information, "Everything of MeshFabric was taken off {Node}")]
+    static partial void LogLeft(ILogger logger, string node);
+
+    [LoggerMessage(5432, LogLevel.Warning, "Leaving: {Reason}; trying again")]
+    static partial void LogFailed(ILogger logger, string reason);
+}

@@ -1,0 +1,129 @@
+using System.Net;
+using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.Reconciling;
+using MeshFabric.Agent.State;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+using MeshFabric.Netlink;
+using MeshFabric.ServiceDefaults;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace MeshFabric.Agent.Nodes;
+
+/// <summary>Role <c>node</c>: keeps this node as its cluster's gateways want it, and tells them what is to be known of it. Goes on from disk while the cluster's API is gone.</summary>
+sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
+{
+    static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(500);
+
+    // nf_tables tells of its changes at once; iptables-legacy does not.
+    static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(3);
+
+    readonly OverlayFile _file = new(state.Directory);
+    readonly GatewayProbes _probes = new(time);
+    int _kernelChanges = (int)KernelChange.Firewall;
+    long _firewallCheckedAt;
+    string? _failed;
+
+    /// <summary>The plan that is in force; null before the first facts.</summary>
+    public NodeConfig? Config { get; private set; }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var overlay = new LinuxOverlay();
+        var reconciler = new NodeReconciler(overlay, new LinuxNodeFirewall(), new LinuxSysctls(state.Directory));
+        var drift = new DriftWatch(Noticed, time, log).RunAsync(stoppingToken);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await TurnAsync(overlay, reconciler, stoppingToken);
+                _failed = null;
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                if (_failed != e.Message)
+                {
+                    _failed = e.Message;
+                    LogTurnFailed(log, e.Message);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+
+            await api.Changed.WaitAsync(Turn, stoppingToken);
+        }
+
+        _probes.Dispose();
+        await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    async Task TurnAsync(LinuxOverlay overlay, NodeReconciler reconciler, CancellationToken cancellationToken)
+    {
+        var facts = api.Facts ?? _file.Read();
+        if (facts is not null)
+        {
+            var tunnels = gateway.Config is { } planned ? planned.Devices.Select(d => d.Name).ToValueList() : [];
+            var config = NodePlanner.Plan(facts, settings.Node, _probes.IsAlive, tunnels, judgesForwarding: false);
+            if (config.Overlay != Config?.Overlay)
+            {
+                _probes.Reset();
+            }
+
+            Config = config;
+            await reconciler.ReconcileAsync(config, FirewallDue(), cancellationToken);
+            _probes.Send(facts, config, api.Changed.Wake);
+            if (api.Facts is not null)
+            {
+                _file.Write(facts);
+            }
+        }
+
+        await ReportAsync(overlay, cancellationToken);
+    }
+
+    // What others must know of this node; only when it is another than what stands there.
+    async Task ReportAsync(LinuxOverlay overlay, CancellationToken cancellationToken)
+    {
+        if (api.Node(settings.Node) is not { } node || api.Facts is null)
+        {
+            return;
+        }
+
+        var local = api.Facts.Gateways.SelectMany(g => g.LocalPrefixes).ToList();
+        var seen = new MeshNodeStatus
+        {
+            Address = NodeAddress.Of(node)?.ToString() ?? "",
+            PodPrefixes = ClusterCidrs.OfNode(node).Select(c => c.ToString()).ToList(),
+            Sources = NodeAddress.Sources(local, ClusterCidrs.OfNode(node)).Select(a => a.ToString()).ToList(),
+            TakenPorts = overlay.TakenPorts(),
+            Findings = (Config?.Findings ?? []).Select(f => new FindingStatus(f.Severity.ToString().ToLowerInvariant(), f.Code, f.Subject, f.Message, f.Hint)).ToList(),
+            AgentVersion = ProductVersion.Current,
+        };
+        await api.ReportAsync(node, seen, cancellationToken);
+    }
+
+    void Noticed(KernelChange change)
+    {
+        Interlocked.Or(ref _kernelChanges, (int)change);
+        api.Changed.Wake();
+    }
+
+    bool FirewallDue()
+    {
+        var changes = (KernelChange)Interlocked.Exchange(ref _kernelChanges, 0);
+        if (!changes.HasFlag(KernelChange.Firewall) && time.GetElapsedTime(_firewallCheckedAt) < FirewallCheck)
+        {
+            return false;
+        }
+
+        _firewallCheckedAt = time.GetTimestamp();
+        return true;
+    }
+
+    [LoggerMessage(5401, LogLevel.Warning, "Could not make the node as wanted and will try again: {Reason}")]
+    static partial void LogTurnFailed(ILogger logger, string reason);
+}
