@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# test.sh [unit|server|host|e2e|format|kernel ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
+# test.sh [unit|server|host|e2e|cni|format|kernel ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
 # kernel (the kernel's own WireGuard, in QEMU; 2 minutes) runs only when it is asked for.
 # Logs go to artifacts/test-logs. Exit status 0 only when nothing failed and something passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-all=(format unit server host e2e)
+all=(format unit server host e2e cni)
 [ $# -gt 0 ] && suites=("$@") || suites=("${all[@]}")
 declare -A project=(
   [unit]=MeshFabric.Tests
   [server]=MeshFabric.Server.Tests
   [host]=MeshFabric.Host.Tests
   [e2e]=MeshFabric.EndToEnd.Tests
+  [cni]=MeshFabric.Cni.Tests
   [kernel]=MeshFabric.Kernel.Tests
 )
 configuration=${CONFIGURATION:-Debug}
@@ -48,18 +49,19 @@ groups=()
 wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
 wants e2e && groups+=(gateway services lab kubernetes)
+wants cni && groups+=(gateway services lab kubernetes cni)
 wants kernel && groups+=(kernel lab)
 if [ ${#groups[@]} -gt 0 ]; then
   say "packages"
   deploy/scripts/install-packages.sh "${groups[@]}" >"$logs/packages.log" 2>&1 </dev/null || { fail "packages"; tail -20 "$logs/packages.log"; exit 1; }
 fi
-if wants server || wants e2e; then
+if wants server || wants e2e || wants cni; then
   [ -x "$cache/kubernetes/bin/kube-apiserver" ] || say "building Kubernetes from Debian's source package (8 to 20 minutes, once)"
   tests/kubernetes/build-binaries.sh "$cache/kubernetes" >"$logs/kubernetes.log" 2>&1 </dev/null || { fail "kubernetes binaries"; tail -20 "$logs/kubernetes.log"; exit 1; }
 fi
 step "build ($configuration, warnings are errors)" build dotnet build MeshFabric.sln -c "$configuration" -v minimal --nologo || { grep -E 'error' "$logs/build.log" | sort -u | head -20; exit 1; }
 if wants format; then step "format" format dotnet format MeshFabric.sln --no-restore --verify-no-changes; fi
-if wants e2e; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi
+if wants e2e || wants cni; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi
 
 for s in "${suites[@]}"; do
   [ "$s" != format ] || continue

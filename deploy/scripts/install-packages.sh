@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # install-packages.sh [GROUP...] - installs the Debian packages that a part of MeshFabric needs; does nothing when they are there.
-# Groups: gateway services lab kubernetes bench kernel browser (default: gateway services lab). Needs root only when something is missing.
+# Groups: gateway services lab kubernetes cni bench kernel browser (default: gateway services lab). Needs root only when something is missing.
 set -euo pipefail
 declare -A group=(
   [gateway]="wireguard-go nftables iproute2"
   [services]="postgresql-15 rabbitmq-server openssl curl"
   [lab]="iproute2 nftables iputils-ping procps socat curl util-linux make"
   [kubernetes]="etcd-server openssl containerd runc containernetworking-plugins conntrack iptables busybox-static jq bc"
+  [cni]="iptables ipset conntrack containernetworking-plugins"
   [bench]="iperf3 nebula wireguard-tools ethtool"
   [kernel]="qemu-system-x86 busybox-static cpio kmod xz-utils"
   [browser]="chromium chromium-driver"

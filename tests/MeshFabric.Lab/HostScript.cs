@@ -4,6 +4,7 @@ namespace MeshFabric.Lab;
 /// <remarks>
 /// A network namespace has no files of its own. WireGuard's control sockets and the agent's state have fixed places, so every host sees directories of its own there:
 /// a fresh /run and /var/lib/meshfabric, the same for every command in one host. The machine's own files are not changed.
+/// What is in the host's directory root/run, root/var/lib or root/etc stands at that place too: a CNI plug-in's files.
 /// </remarks>
 static class HostScript
 {
@@ -34,6 +35,18 @@ static class HostScript
         rmdir /run/lab
         mount --bind "$0/hosts/$h/wireguard" /run/wireguard
         mount --bind "$0/hosts/$h/state" /var/lib/meshfabric
+        if [ -d "$0/hosts/$h/root" ]; then
+          mkdir /run/machine
+          mount --rbind /etc /run/machine
+          mount -t tmpfs -o mode=755,size=1m lab /etc
+          ln -s /run/machine/* /etc/
+          for own in "$0/hosts/$h/root"/run/* "$0/hosts/$h/root"/var/lib/* "$0/hosts/$h/root"/etc/*; do
+            [ -e "$own" ] || continue
+            at=${own#"$0/hosts/$h/root"}
+            if [ -d "$own" ]; then mkdir -p "$at"; else : >"$at"; fi
+            mount --bind "$own" "$at"
+          done
+        fi
         cd "$0"
         if [ -n "$LAB_PIDFILE" ]; then
           pidfile=$LAB_PIDFILE; unset LAB_PIDFILE

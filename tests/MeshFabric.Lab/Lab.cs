@@ -37,12 +37,10 @@ public sealed class Lab : IAsyncDisposable
             throw new LabException("a lab makes network namespaces, which needs root");
         }
 
-        foreach (var tool in new[] { "ip", "nft", "mount", "setsid" })
+        Require("lab", "ip", "nft", "mount", "setsid");
+        if (spec.Clusters.Any(c => c.Cni is not null))
         {
-            if (!new[] { "/usr/sbin", "/usr/bin", "/sbin", "/bin" }.Any(d => File.Exists(Path.Combine(d, tool))))
-            {
-                throw new LabException($"{tool} is missing: run deploy/scripts/install-packages.sh lab");
-            }
+            Require("cni", "ipset", "iptables-nft-restore", "bridge", "host-local");
         }
 
         await lab.DeleteAsync(cancellationToken);
@@ -63,6 +61,17 @@ public sealed class Lab : IAsyncDisposable
         }
 
         return lab;
+    }
+
+    static void Require(string group, params string[] tools)
+    {
+        foreach (var tool in tools)
+        {
+            if (!new[] { "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/cni" }.Any(d => File.Exists(Path.Combine(d, tool))))
+            {
+                throw new LabException($"{tool} is missing: run deploy/scripts/install-packages.sh {group}");
+            }
+        }
     }
 
     /// <summary>The lab of this name, made by whatever program; null when there is none.</summary>

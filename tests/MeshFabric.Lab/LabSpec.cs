@@ -31,9 +31,28 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
             throw new ArgumentException("two clusters of the lab have the same name");
         }
 
-        if (Clusters.Count > 200 || Clusters.Sum(c => c.Gateways) > 64 || Clusters.Any(c => c.Gateways > 9 || c.Workers > 9))
+        if (Clusters.Count > 200 || Clusters.Sum(c => c.Cni is null ? c.Gateways : 0) > 64 || Clusters.Any(c => c.Gateways > 9 || c.Workers > 9))
         {
             throw new ArgumentException("a lab has at most 200 clusters, 64 gateways, and 9 gateways and 9 workers a cluster");
+        }
+
+        foreach (var cluster in Clusters.Where(c => c.Cni is not null))
+        {
+            CheckCni(cluster);
+        }
+    }
+
+    void CheckCni(ClusterSpec cluster)
+    {
+        _ = Cni.CniPlugins.Of(cluster.Cni!);
+        if (Clusters.TakeWhile(c => c != cluster).Count() >= 16 || cluster.Nodes is < 1 or > 6 || cluster.PodsPerWorker > 9)
+        {
+            throw new ArgumentException("clusters with a CNI plug-in are among the lab's first 16 and have 1 to 6 nodes of at most 9 pods");
+        }
+
+        if (cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.PodCidr6 is not null || cluster.Nat is not null)
+        {
+            throw new ArgumentException($"'{cluster.Name}' has a CNI plug-in: its pod CIDR is an IPv4 /16, and it stands behind no NAT box");
         }
     }
 
@@ -50,6 +69,12 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
 /// <param name="PodCidr">IPv4; worker k has its k-th /24. Null: no pods, a machine.</param>
 public sealed record ClusterSpec(string Name, string? PodCidr)
 {
+    /// <summary>Name of the plug-in whose state the nodes have (<see cref="Cni.CniPlugins"/>). Then the cluster has nodes with public addresses instead of gateways and workers.</summary>
+    public string? Cni { get; init; }
+
+    /// <summary>Counts only with <see cref="Cni"/>; each has <see cref="PodsPerWorker"/> pods.</summary>
+    public int Nodes { get; init; } = 3;
+
     public int Gateways { get; init; } = 2;
 
     public int Workers { get; init; } = 1;

@@ -10,6 +10,9 @@ public enum HostRole
     Nat,
     Gateway,
     Worker,
+
+    /// <summary>Of a cluster with a CNI plug-in.</summary>
+    Node,
     Pod,
 }
 
@@ -24,7 +27,7 @@ public sealed record LabHost(string Name, string Namespace, HostRole Role, strin
 
     public string NamespacePath => "/run/netns/" + Namespace;
 
-    /// <summary>Pods: their own address. Gateways: on the internet. Control plane: on the internet. Others: null.</summary>
+    /// <summary>Pods: their own address. Gateways and nodes: on the internet. Control plane: on the internet. Others: null.</summary>
     public IPAddress? Address { get; init; }
 
     public IPAddress? Address6 { get; init; }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using MeshFabric.Lab.Cni;
 using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Topology;
@@ -18,7 +19,7 @@ public sealed class LabTopology
         Add("inet", HostRole.Internet, "");
         Add("control", HostRole.Control, "", LabAddresses.Control);
         var wan = 0;
-        Clusters = [.. spec.Clusters.Select((c, i) => new ClusterTopology(c, i + 1, wan += c.Gateways))];
+        Clusters = [.. spec.Clusters.Select((c, i) => new ClusterTopology(c, i + 1, wan += c.Cni is null ? c.Gateways : 0))];
         foreach (var cluster in Clusters)
         {
             AddCluster(cluster);
@@ -34,6 +35,8 @@ public sealed class LabTopology
     public IEnumerable<LabHost> Pods => _hosts.Values.Where(h => h.Role == HostRole.Pod);
 
     public IEnumerable<LabHost> Gateways => _hosts.Values.Where(h => h.Role == HostRole.Gateway);
+
+    public IEnumerable<LabHost> Nodes => _hosts.Values.Where(h => h.Role == HostRole.Node);
 
     /// <exception cref="KeyNotFoundException">The message lists the hosts there are.</exception>
     public LabHost this[string name] =>
@@ -54,6 +57,12 @@ public sealed class LabTopology
     {
         var name = cluster.Spec.Name;
         Add($"{name}-lan", HostRole.Switch, name);
+        if (cluster.Spec.Cni is not null)
+        {
+            AddNodes(cluster, CniPlugins.Of(cluster.Spec.Cni));
+            return;
+        }
+
         if (cluster.Spec.Nat is not null)
         {
             Add($"{name}-nat", HostRole.Nat, name, At(cluster.WanOf(1), 2));
@@ -75,6 +84,19 @@ public sealed class LabTopology
         }
     }
 
+    void AddNodes(ClusterTopology cluster, ICniPlugin plugin)
+    {
+        var name = cluster.Spec.Name;
+        for (var n = 1; n <= cluster.Spec.Nodes; n++)
+        {
+            Add($"{name}-n{n}", HostRole.Node, name, At(cluster.PublicLan, 1 + n));
+            for (var p = 1; p <= cluster.Spec.PodsPerWorker; p++)
+            {
+                Add($"{name}-n{n}-p{p}", HostRole.Pod, name, plugin.PodAddress(cluster, n, p));
+            }
+        }
+    }
+
     void Add(string name, HostRole role, string cluster, IPAddress? address = null, IPAddress? address6 = null) =>
         _hosts.Add(name, new LabHost(name, $"{Spec.Name}-{name}", role, cluster) { Address = address, Address6 = address6 });
 }
@@ -92,6 +114,9 @@ public sealed class ClusterTopology(ClusterSpec spec, int index, int wanEnd)
     public int Index => index;
 
     public Cidr Lan { get; } = Cidr.Parse($"172.31.{index}.0/24");
+
+    /// <summary>Where the nodes of a cluster with a CNI plug-in stand; the internet routes it, its router has the first address. RFC 5737 TEST-NET-1.</summary>
+    public Cidr PublicLan => LabTopology.Part(Cidr.Parse("192.0.2.0/24"), 28, index - 1);
 
     public Cidr Lan6 { get; } = Cidr.Parse($"fd31:0:0:{index:x}::/64");
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using MeshFabric.Lab.Cni;
 
 namespace MeshFabric.Lab.Topology;
 
@@ -8,7 +9,7 @@ static class NetworkBuilder
 {
     public static string Script(LabTopology lab)
     {
-        var script = new NetworkScript();
+        var script = new NetworkScript(lab.Spec.Directory);
         foreach (var host in lab.Hosts)
         {
             script.Host(host);
@@ -19,7 +20,14 @@ static class NetworkBuilder
         Customer(script, lab, lab["control"], "ctl", Net.Cidr.Parse("203.0.113.0/30"));
         foreach (var cluster in lab.Clusters)
         {
-            Cluster(script, lab, cluster);
+            if (cluster.Spec.Cni is null)
+            {
+                Cluster(script, lab, cluster);
+            }
+            else
+            {
+                CniClusterBuilder.Build(script, new CniCluster(lab, cluster));
+            }
         }
 
         return script.ToString();

@@ -19,10 +19,11 @@ public sealed class PodServers : IAsyncDisposable
     {
     }
 
-    public static PodServers Start(LabTopology topology)
+    /// <param name="others">Hosts that are no pods and have the same servers.</param>
+    public static PodServers Start(LabTopology topology, params LabHost[] others)
     {
         var servers = new PodServers();
-        foreach (var pod in topology.Pods)
+        foreach (var pod in topology.Pods.Concat(others))
         {
             servers.Add(pod, AddressFamily.InterNetwork);
             if (pod.Address6 is not null)

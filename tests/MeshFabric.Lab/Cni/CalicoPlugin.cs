@@ -1,0 +1,108 @@
+using System.Net;
+using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
+
+namespace MeshFabric.Lab.Cni;
+
+enum CalicoKind
+{
+    /// <summary>VXLAN; Felix up to 3.28, whose jumps are inserted before all others.</summary>
+    VxlanInserting,
+
+    /// <summary>VXLAN; Felix from 3.29, whose jumps are appended.</summary>
+    VxlanAppending,
+
+    /// <summary>VXLAN; rules in nftables, source NAT at priority 110.</summary>
+    VxlanNftables,
+
+    /// <summary>No encapsulation: plain routes, as BIRD learns them.</summary>
+    Bgp,
+}
+
+/// <summary>Calico: blocks of 64 addresses of its own IPAM, not the nodes' podCIDRs; the last pod of the last node has an address borrowed from the first node's block.</summary>
+sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
+{
+    /// <summary>Route protocols: Felix's own, and bird's of /etc/iproute2/rt_protos.</summary>
+    const int Felix = 80;
+    const int Bird = 12;
+
+    const string Tunnel = "vxlan.calico";
+    const string VtepMacs = "02:ca:11";
+
+    public string Name => kind switch
+    {
+        CalicoKind.VxlanInserting => "calico-vxlan-3.28",
+        CalicoKind.VxlanAppending => "calico-vxlan",
+        CalicoKind.VxlanNftables => "calico-nftables",
+        _ => "calico-bgp",
+    };
+
+    bool HasTunnel => kind != CalicoKind.Bgp;
+
+    public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) =>
+        IsBorrowed(cluster, node, pod) ? LabTopology.At(Block(Pool(cluster), 1), 50) : LabTopology.At(Block(Pool(cluster), node), 1 + pod);
+
+    public void Build(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        if (HasTunnel)
+        {
+            Vxlan(script, cluster, node);
+        }
+
+        Routes(script, cluster, node);
+        CalicoState.Pods(script, node, HasTunnel ? 1450 : 1500);
+        if (kind == CalicoKind.VxlanNftables)
+        {
+            script.Nft(node.Host, CalicoNftables.Table(cluster, node));
+        }
+        else
+        {
+            CalicoState.Sets(script, cluster, node, cluster.Network, HasTunnel);
+            var inserts = kind == CalicoKind.VxlanInserting;
+            script.Iptables(node.Host, CalicoState.FilterRules(node.Pods, HasTunnel, inserts));
+            script.Iptables(node.Host, CalicoState.NatRules(HasTunnel ? Tunnel : null, inserts));
+        }
+
+        script.File(node.Host, "/var/lib/calico/nodename", node.Host.ShortName);
+        ReferenceCni.Conflist(
+            script, node.Host, "10-calico.conflist", "k8s-pod-network",
+            new { type = "calico", datastore_type = "kubernetes", nodename = node.Host.ShortName, mtu = HasTunnel ? 1450 : 1500, ipam = new { type = "calico-ipam" }, policy = new { type = "k8s" } },
+            new { type = "portmap", snat = true, capabilities = new { portMappings = true } });
+    }
+
+    /// <summary>The node's block. Blocks lie where no node's podCIDR is.</summary>
+    public static Cidr Block(Cidr pool, int node) => LabTopology.Part(pool, 26, 512 + (37 * node));
+
+    static Cidr Pool(ClusterTopology cluster) => Cidr.Parse(cluster.Spec.PodCidr!);
+
+    static bool IsBorrowed(ClusterTopology cluster, int node, int pod) =>
+        cluster.Spec.Nodes > 1 && node == cluster.Spec.Nodes && cluster.Spec.PodsPerWorker > 1 && pod == cluster.Spec.PodsPerWorker;
+
+    static void Vxlan(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        script.Ip(node.Host, $"link add {Tunnel} address {node.Mac(VtepMacs)} mtu 1450 type vxlan id 4096 local {node.Address} dev eth0 dstport 4789 nolearning");
+        script.Ip(node.Host, $"addr add {TunnelAddress(cluster, node)}/32 dev {Tunnel}");
+        script.Ip(node.Host, $"link set {Tunnel} up");
+        foreach (var other in cluster.Others(node))
+        {
+            script.Ip(node.Host, $"neigh add {TunnelAddress(cluster, other)} lladdr {other.Mac(VtepMacs)} dev {Tunnel} nud permanent");
+            script.Bridge(node.Host, $"fdb append {other.Mac(VtepMacs)} dev {Tunnel} dst {other.Address} self permanent");
+        }
+    }
+
+    void Routes(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        script.Ip(node.Host, $"route add blackhole {Block(cluster.Network, node.Number)} proto {(HasTunnel ? Felix : Bird)}");
+        foreach (var other in cluster.Others(node))
+        {
+            var hop = HasTunnel ? $"via {TunnelAddress(cluster, other)} dev {Tunnel} onlink proto {Felix}" : $"via {other.Address} dev eth0 proto {Bird}";
+            script.Ip(node.Host, $"route add {Block(cluster.Network, other.Number)} {hop}");
+            foreach (var pod in other.Pods.Where(p => !Block(cluster.Network, other.Number).Contains(p.Address!)))
+            {
+                script.Ip(node.Host, $"route add {pod.Address} {hop}");
+            }
+        }
+    }
+
+    static IPAddress TunnelAddress(CniCluster cluster, CniNode node) => Block(cluster.Network, node.Number).Address;
+}

@@ -1,0 +1,66 @@
+using System.Net;
+using MeshFabric.Lab.Topology;
+
+namespace MeshFabric.Lab.Cni;
+
+enum FlannelKind
+{
+    Vxlan,
+    HostGateway,
+
+    /// <summary>VXLAN with rules in flannel's own nftables table.</summary>
+    Nftables,
+}
+
+/// <summary>Flannel: iptables rules of 0.20, nftables rules of 0.28; pods by the real bridge and host-local plug-ins, as flannel's own plug-in delegates to them.</summary>
+sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
+{
+    const string Network = "cbr0";
+
+    public string Name => kind switch
+    {
+        FlannelKind.Vxlan => "flannel-vxlan",
+        FlannelKind.HostGateway => "flannel-host-gw",
+        _ => "flannel-nftables",
+    };
+
+    int Mtu => kind == FlannelKind.HostGateway ? 1500 : 1450;
+
+    public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
+
+    public void Build(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        if (kind == FlannelKind.HostGateway)
+        {
+            NodeRoutes.Direct(script, cluster, node);
+        }
+        else
+        {
+            FlannelState.Vxlan(script, cluster, node);
+        }
+
+        FlannelState.SubnetFile(script, cluster, node, Mtu);
+        if (kind == FlannelKind.Nftables)
+        {
+            script.Nft(node.Host, FlannelState.NftRules(cluster.Network, node.PodCidr));
+        }
+        else
+        {
+            script.Iptables(node.Host, FlannelState.IptablesRules(cluster.Network, node.PodCidr));
+        }
+
+        ReferenceCni.Conflist(
+            script, node.Host, "10-flannel.conflist", Network,
+            new { type = "flannel", @delegate = new { hairpinMode = true, isDefaultGateway = true } },
+            new { type = "portmap", capabilities = new { portMappings = true } });
+        ReferenceCni.AddPods(script, node, Network, new()
+        {
+            ["type"] = "bridge",
+            ["isDefaultGateway"] = true,
+            ["hairpinMode"] = true,
+            ["ipMasq"] = false,
+            ["mtu"] = Mtu,
+            ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString()),
+        });
+    }
+}

@@ -1,0 +1,69 @@
+using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
+
+namespace MeshFabric.Lab.Cni;
+
+/// <summary>What flanneld leaves on a node; Canal has the same.</summary>
+static class FlannelState
+{
+    const string VtepMacs = "02:f1:a0";
+
+    /// <summary>flannel.1: VNI 1, port 8472; per peer an on-link route, a permanent neighbour and a permanent forwarding entry.</summary>
+    public static void Vxlan(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        script.Ip(node.Host, $"link add flannel.1 address {Mac(node)} mtu 1450 type vxlan id 1 local {node.Address} dev eth0 dstport 8472 nolearning");
+        script.Ip(node.Host, $"addr add {node.PodCidr.Address}/32 dev flannel.1");
+        script.Ip(node.Host, "link set flannel.1 up");
+        foreach (var other in cluster.Others(node))
+        {
+            script.Ip(node.Host, $"neigh add {other.PodCidr.Address} lladdr {Mac(other)} dev flannel.1 nud permanent");
+            script.Ip(node.Host, $"route add {other.PodCidr} via {other.PodCidr.Address} dev flannel.1 onlink");
+            script.Bridge(node.Host, $"fdb append {Mac(other)} dev flannel.1 dst {other.Address} self permanent");
+        }
+    }
+
+    public static string Mac(CniNode node) => node.Mac(VtepMacs);
+
+    public static void SubnetFile(NetworkScript script, CniCluster cluster, CniNode node, int mtu) => script.File(
+        node.Host, "/run/flannel/subnet.env",
+        $"FLANNEL_NETWORK={cluster.Network}\nFLANNEL_SUBNET={LabTopology.At(node.PodCidr, 1)}/{node.PodCidr.Length}\nFLANNEL_MTU={mtu}\nFLANNEL_IPMASQ=true");
+
+    /// <summary>Of version 0.20. The last rule hides other clusters' pods from pods on other nodes than the gateway.</summary>
+    public static string IptablesRules(Cidr network, Cidr pods) => $"""
+        *nat
+        :FLANNEL-POSTRTG - [0:0]
+        -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
+        -A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
+        -A FLANNEL-POSTRTG -s {network} -d {network} -m comment --comment "flanneld masq" -j RETURN
+        -A FLANNEL-POSTRTG -s {network} ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+        -A FLANNEL-POSTRTG ! -s {network} -d {pods} -m comment --comment "flanneld masq" -j RETURN
+        -A FLANNEL-POSTRTG ! -s {network} -d {network} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+        COMMIT
+        *filter
+        :FLANNEL-FWD - [0:0]
+        -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+        -A FLANNEL-FWD -s {network} -m comment --comment "flanneld forward" -j ACCEPT
+        -A FLANNEL-FWD -d {network} -m comment --comment "flanneld forward" -j ACCEPT
+        COMMIT
+        """;
+
+    /// <summary>Of version 0.28 with EnableNFTables.</summary>
+    public static string NftRules(Cidr network, Cidr pods) => $$"""
+        table ip flannel-ipv4 {
+          chain forward {
+            type filter hook forward priority filter; policy accept;
+            ip saddr {{network}} accept
+            ip daddr {{network}} accept
+          }
+          chain postrtg {
+            type nat hook postrouting priority srcnat; policy accept;
+            meta mark 0x4000 return
+            ip saddr {{pods}} ip daddr {{network}} return
+            ip saddr {{network}} ip daddr {{pods}} return
+            ip saddr != {{pods}} ip daddr {{network}} return
+            ip saddr {{network}} ip daddr != 224.0.0.0/4 masquerade fully-random
+            ip saddr != {{network}} ip daddr {{network}} masquerade fully-random
+          }
+        }
+        """;
+}

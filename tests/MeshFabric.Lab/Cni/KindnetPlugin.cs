@@ -1,0 +1,33 @@
+using System.Net;
+using MeshFabric.Lab.Topology;
+
+namespace MeshFabric.Lab.Cni;
+
+/// <summary>kindnet: ptp and host-local without ipMasq, routes between the nodes, and three rules that hide all that leaves a node for another range, transit too.</summary>
+sealed class KindnetPlugin : ICniPlugin
+{
+    const string Network = "kindnet";
+
+    public string Name => "kindnet";
+
+    public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
+
+    public void Build(NetworkScript script, CniCluster cluster, CniNode node)
+    {
+        NodeRoutes.Direct(script, cluster, node);
+        script.Iptables(node.Host, $"""
+            *nat
+            :KIND-MASQ-AGENT - [0:0]
+            -A POSTROUTING -m addrtype ! --dst-type LOCAL -m comment --comment "kind-masq-agent: all that is not for this node" -j KIND-MASQ-AGENT
+            -A KIND-MASQ-AGENT -d {cluster.Network} -m comment --comment "kind-masq-agent: between pods" -j RETURN
+            -A KIND-MASQ-AGENT -m comment --comment "kind-masq-agent: the rest" -j MASQUERADE
+            COMMIT
+            """);
+        var ipam = ReferenceCni.HostLocal(node, "0.0.0.0/0");
+        ipam["dataDir"] = "/run/cni-ipam-state";
+        script.Directory(node.Host, "/run/cni-ipam-state");
+        var settings = new Dictionary<string, object> { ["type"] = "ptp", ["mtu"] = 1500, ["ipMasq"] = false, ["ipam"] = ipam };
+        ReferenceCni.Conflist(script, node.Host, "10-kindnet.conflist", Network, settings);
+        ReferenceCni.AddPods(script, node, Network, settings);
+    }
+}
