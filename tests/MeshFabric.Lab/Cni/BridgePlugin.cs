@@ -12,6 +12,8 @@ sealed class BridgePlugin : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
+    public CniObjects Objects(CniCluster cluster) => new();
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         NodeRoutes.Direct(script, cluster, node);
@@ -36,6 +38,8 @@ sealed class PtpPlugin : ICniPlugin
     public string Name => "ptp";
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
+
+    public CniObjects Objects(CniCluster cluster) => new();
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

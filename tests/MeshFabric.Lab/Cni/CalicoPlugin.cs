@@ -42,6 +42,9 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) =>
         IsBorrowed(cluster, node, pod) ? LabTopology.At(Block(Pool(cluster), 1), 50) : LabTopology.At(Block(Pool(cluster), node), 1 + pod);
 
+    public CniObjects Objects(CniCluster cluster) =>
+        CalicoObjects.Of(cluster, kind == CalicoKind.VxlanInserting ? "v3.28.0" : "v3.29.0", HasTunnel, kind == CalicoKind.VxlanNftables);
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         if (HasTunnel)

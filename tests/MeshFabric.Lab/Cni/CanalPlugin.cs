@@ -1,5 +1,6 @@
 using System.Net;
 using MeshFabric.Lab.Topology;
+using static MeshFabric.Lab.Cni.CniObjects;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -9,6 +10,21 @@ sealed class CanalPlugin : ICniPlugin
     public string Name => "canal";
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
+
+    public CniObjects Objects(CniCluster cluster) => new()
+    {
+        DaemonSets =
+        [
+            DaemonSet(
+                "kube-system", "canal", ("k8s-app", "canal"),
+                Container("calico-node", "docker.io/calico/node:v3.29.0", ("CLUSTER_TYPE", "k8s,canal"), ("CALICO_NETWORKING_BACKEND", "none")),
+                Container("kube-flannel", "docker.io/flannel/flannel:v0.20.2")),
+        ],
+        ConfigMaps = [ConfigMap("kube-system", "canal-config", ("net-conf.json", FlannelObjects.NetConf(cluster, vxlan: true, nftables: false)), ("masquerade", "true"), ("canal_iface", ""))],
+        // calico-node makes a pool of its own, which nobody has addresses of.
+        CustomObjects = [CalicoObjects.Pool("default-ipv4-ippool", Net.Cidr.Parse("192.168.0.0/16"), "Never")],
+        Annotations = node => FlannelObjects.Annotations(node, vxlan: true),
+    };
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

@@ -28,6 +28,9 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
+    public CniObjects Objects(CniCluster cluster) =>
+        FlannelObjects.Of(cluster, kind == FlannelKind.Nftables ? "v0.28.0" : "v0.20.2", kind != FlannelKind.HostGateway, kind == FlannelKind.Nftables);
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         if (kind == FlannelKind.HostGateway)

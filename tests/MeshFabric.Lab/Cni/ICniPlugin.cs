@@ -13,6 +13,9 @@ interface ICniPlugin
     /// <summary>The address that its IPAM gives to a pod; node and pod count from 1.</summary>
     IPAddress PodAddress(ClusterTopology cluster, int node, int pod);
 
+    /// <summary>What it shows in the cluster's API.</summary>
+    CniObjects Objects(CniCluster cluster);
+
     /// <summary>Adds one node's state, and its pods' links, to the script. The node has its address on eth0 already.</summary>
     void Build(NetworkScript script, CniCluster cluster, CniNode node);
 }

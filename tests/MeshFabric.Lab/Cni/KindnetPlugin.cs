@@ -1,5 +1,6 @@
 using System.Net;
 using MeshFabric.Lab.Topology;
+using static MeshFabric.Lab.Cni.CniObjects;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -11,6 +12,11 @@ sealed class KindnetPlugin : ICniPlugin
     public string Name => "kindnet";
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
+
+    public CniObjects Objects(CniCluster cluster) => new()
+    {
+        DaemonSets = [DaemonSet("kube-system", "kindnet", ("app", "kindnet"), Container("kindnet-cni", "docker.io/kindest/kindnetd:v20240202", ("POD_SUBNET", cluster.Network.ToString())))],
+    };
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Net;
+using static MeshFabric.Lab.Cni.CniObjects;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -13,6 +14,17 @@ sealed class WeavePlugin : ICniPlugin
     public string Name => "weave";
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => LabTopology.At(Range(Cidr.Parse(cluster.Spec.PodCidr!), node), pod);
+
+    public CniObjects Objects(CniCluster cluster) => new()
+    {
+        DaemonSets =
+        [
+            DaemonSet(
+                "kube-system", "weave-net", ("name", "weave-net"),
+                Container("weave", "docker.io/weaveworks/weave-kube:2.8.1", ("IPALLOC_RANGE", cluster.Network.ToString())), Container("weave-npc", "docker.io/weaveworks/weave-npc:2.8.1")),
+        ],
+        ConfigMaps = [ConfigMap("kube-system", "weave-net")],
+    };
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

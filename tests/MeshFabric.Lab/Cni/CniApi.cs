@@ -1,0 +1,143 @@
+using System.Net;
+using k8s;
+using k8s.Models;
+using MeshFabric.Lab.Control;
+using MeshFabric.Lab.Processes;
+using MeshFabric.Lab.Topology;
+using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
+using MeshFabric.TestKit.Kubernetes;
+
+namespace MeshFabric.Lab.Cni;
+
+/// <summary>A real API server for a cluster with a CNI plug-in, on its first node: Nodes, pods and what the plug-in shows of itself. And a real kube-proxy for every node.</summary>
+public sealed class CniApi : IAsyncDisposable
+{
+    const int Port = 6443;
+    const string ServiceCidr = "10.96.0.0/16";
+
+    readonly Lab _lab;
+    readonly CniCluster _cluster;
+    readonly PrivateKubeApi _api;
+    readonly NamespaceRelay _relay;
+
+    CniApi(Lab lab, CniCluster cluster, PrivateKubeApi api)
+    {
+        (_lab, _cluster, _api) = (lab, cluster, api);
+        var first = cluster.Nodes[0];
+        _relay = NamespaceRelay.Start(first.Host, first.Address, Port, listenPort: 0);
+        var configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile(api.Kubeconfig);
+        configuration.Host = $"https://127.0.0.1:{_relay.Port}";
+        // The certificate is for the server's address in the lab; the way there is our own.
+        configuration.SkipTlsVerify = true;
+        Client = new k8s.Kubernetes(configuration);
+    }
+
+    /// <summary>As the cluster's administrator, from outside the lab.</summary>
+    public IKubernetes Client { get; }
+
+    /// <summary>The administrator's, for programs on the cluster's own hosts.</summary>
+    public string Kubeconfig => _api.Kubeconfig;
+
+    public static async Task<CniApi> StartAsync(Lab lab, string cluster, CancellationToken cancellationToken)
+    {
+        var topology = new CniCluster(lab.Topology, lab.Topology.Cluster(cluster));
+        var first = topology.Nodes[0];
+        var options = new PrivateKubeApiOptions(Path.Combine(lab.Directory, "kubernetes", cluster))
+        {
+            Address = first.Address,
+            Port = Port,
+            ServiceCidr = ServiceCidr,
+            CommandPrefix = [lab.OnScript, first.Host.Name],
+        };
+        var api = new CniApi(lab, topology, await PrivateKubeApi.StartAsync(options, cancellationToken));
+        await api.CreateObjectsAsync(cancellationToken);
+        return api;
+    }
+
+    /// <summary>A Service of fixed address in front of pods, wherever they are; nothing selects them.</summary>
+    /// <param name="nodePort">Also on every node's own addresses; null for not.</param>
+    public async Task CreateServiceAsync(string name, string address, IEnumerable<IPAddress> endpoints, int? nodePort, bool local, CancellationToken cancellationToken)
+    {
+        await Client.CoreV1.CreateNamespacedServiceAsync(CniServices.Service(name, address, nodePort, local), "default", cancellationToken: cancellationToken);
+        await Client.DiscoveryV1.CreateNamespacedEndpointSliceAsync(CniServices.Slice(name, endpoints, PodNodes()), "default", cancellationToken: cancellationToken);
+    }
+
+    /// <summary>kube-proxy in iptables mode on every node, as kubeadm runs it.</summary>
+    /// <param name="knowsPodCidr">True: it is told clusterCIDR, and masquerades whoever asks a ClusterIP from outside of it.</param>
+    public async Task StartProxiesAsync(bool knowsPodCidr, CancellationToken cancellationToken)
+    {
+        foreach (var node in _cluster.Nodes)
+        {
+            var file = Path.Combine(_lab.HostDirectory(node.Host.Name), "kube-proxy.yaml");
+            await File.WriteAllTextAsync(file, CniServices.Proxy(node, Kubeconfig, knowsPodCidr ? _cluster.Network : null), cancellationToken);
+            await _lab.StartAsync(node.Host.Name, "kube-proxy", [CniServices.ProxyProgram, $"--config={file}", "--v=1"], cancellationToken);
+        }
+
+        foreach (var node in _cluster.Nodes)
+        {
+            await Until.TrueAsync(async () => (await _lab.ExecAsync(node.Host.Name, ["iptables-nft-save", "-t", "nat"], cancellationToken)).Output.Contains("-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\"", StringComparison.Ordinal),
+                TimeSpan.FromSeconds(60), () => $"kube-proxy's rules on {node.Host.Name}; {_lab.Process(node.Host.Name, "kube-proxy").LogTail()}", cancellationToken);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _relay.DisposeAsync();
+    }
+
+    /// <summary>Ends the servers and forgets every object.</summary>
+    public async Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        foreach (var node in _cluster.Nodes)
+        {
+            await _lab.Process(node.Host.Name, "kube-proxy").StopAsync("KILL", cancellationToken);
+        }
+
+        await _api.DeleteAsync(cancellationToken);
+    }
+
+    async Task CreateObjectsAsync(CancellationToken cancellationToken)
+    {
+        var objects = _cluster.Plugin.Objects(_cluster);
+        var namespaces = objects.DaemonSets.Select(d => d.Namespace()).Concat(objects.ConfigMaps.Select(c => c.Namespace())).Distinct().Except(["kube-system"]);
+        foreach (var name in namespaces)
+        {
+            await Client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name } }, cancellationToken: cancellationToken);
+        }
+
+        foreach (var map in objects.ConfigMaps.Append(CniServices.Kubeadm(_cluster.Topology.Spec, ServiceCidr)))
+        {
+            await Client.CoreV1.CreateNamespacedConfigMapAsync(map, map.Namespace(), cancellationToken: cancellationToken);
+        }
+
+        foreach (var set in objects.DaemonSets.Append(CniServices.ProxyDaemonSet))
+        {
+            await Client.AppsV1.CreateNamespacedDaemonSetAsync(set, set.Namespace(), cancellationToken: cancellationToken);
+        }
+
+        await CustomObjects.CreateAsync(Client, objects.CustomObjects, cancellationToken);
+        // Nobody makes service accounts here, and a pod must have one.
+        await Client.CoreV1.CreateNamespacedServiceAccountAsync(new V1ServiceAccount { Metadata = new V1ObjectMeta { Name = "default" }, AutomountServiceAccountToken = false }, "default", cancellationToken: cancellationToken);
+        foreach (var node in _cluster.Nodes)
+        {
+            await CreateNodeAsync(node, objects.Annotations(node), cancellationToken);
+        }
+    }
+
+    async Task CreateNodeAsync(CniNode node, Dictionary<string, string> annotations, CancellationToken cancellationToken)
+    {
+        await Client.CreateNodeAsync(new NodeObject(node.Host.ShortName) { Addresses = [node.Address.ToString()], PodCidrs = [node.PodCidr.ToString()] }, cancellationToken);
+        var patch = new V1Patch(new { metadata = new { annotations } }, V1Patch.PatchType.MergePatch);
+        await Client.CoreV1.PatchNodeAsync(patch, node.Host.ShortName, cancellationToken: cancellationToken);
+        foreach (var host in node.Pods)
+        {
+            var pod = await Client.CoreV1.CreateNamespacedPodAsync(CniServices.Pod(host, node), "default", cancellationToken: cancellationToken);
+            pod.Status = new V1PodStatus { Phase = "Running", PodIP = host.Address!.ToString(), PodIPs = [new V1PodIP { Ip = host.Address.ToString() }], HostIP = node.Address.ToString() };
+            await Client.CoreV1.ReplaceNamespacedPodStatusAsync(pod, pod.Name(), "default", cancellationToken: cancellationToken);
+        }
+    }
+
+    Dictionary<IPAddress, string> PodNodes() => _cluster.Nodes.SelectMany(n => n.Pods.Select(p => (p, n))).ToDictionary(x => x.p.Address!, x => x.n.Host.ShortName);
+}
