@@ -18,8 +18,24 @@ static class HostScript
         host=$1; shift
         [ -e "/run/netns/{{spec.Name}}-$host" ] || { echo "on: the lab has no host '$host'" >&2; exit 2; }
         [ $# -gt 0 ] || set -- "${SHELL:-sh}"
-        mkdir -p "$lab/netns" "$lab/hosts/$host/wireguard" "$lab/hosts/$host/state"
         {{(programs is null ? "" : $"export PATH=\"{programs}:$PATH\"")}}
+        # A node is a machine of its own: what runs there ends with it.
+        node=$lab/hosts/$host
+        if [ -e "$node/machine" ]; then
+          pid= started=
+          [ ! -e "$node/machine.pid" ] || read -r pid started <"$node/machine.pid"
+          [ -n "$pid" ] && [ -e "/proc/$pid/stat" ] && [ "$(sed "s/.*) //" "/proc/$pid/stat" | cut -d" " -f20)" = "$started" ] || { echo "on: $host is switched off" >&2; exit 2; }
+          while read -r group; do echo $$ >"$group/cgroup.procs"; done <"$node/cgroups"
+          into="nsenter --target $pid --net --mount --pid --cgroup --uts --ipc --wd=/"
+          [ -n "$detach" ] || exec $into "$@"
+          # By descriptor 3 the program finds the number that this machine knows it by; in the node it has another.
+          exec 3</proc
+          exec setsid --fork $into sh -ec 'read -r stat </proc/self/fd/3/self/stat
+            echo "${stat%% *} $(echo "${stat##*) }" | cut -d" " -f20)" >"$0.new"
+            mv "$0.new" "$0"
+            exec "$@" 3<&-' "$pidfile" "$@" >>"$log" 2>&1 </dev/null
+        fi
+        mkdir -p "$lab/netns" "$lab/hosts/$host/wireguard" "$lab/hosts/$host/state"
         # $0 is the lab, $1 the host; /run/lab keeps the lab in reach while /var/lib is being covered.
         # Other hosts stay in reach, as by ssh: /run/netns is carried over.
         inside='h=$1; shift

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Processes;
 using MeshFabric.TestKit;
 
@@ -20,6 +21,12 @@ static class LabRemoval
             (await Command.RunAsync(["ip", "-batch", "-"], batch, cancellationToken)).Checked("removing the lab's namespaces");
         }
 
+        var hosts = Path.Combine(spec.Directory, "hosts");
+        foreach (var host in Directory.Exists(hosts) ? Directory.GetDirectories(hosts) : [])
+        {
+            await NodeCgroups.RemoveAsync(host, cancellationToken);
+        }
+
         if (Directory.Exists(spec.Directory))
         {
             Directory.Delete(spec.Directory, recursive: true);
@@ -39,7 +46,8 @@ static class LabRemoval
             return;
         }
 
-        foreach (var pidFile in Directory.EnumerateFiles(spec.Directory, "*.pid", SearchOption.AllDirectories))
+        // Not deeper: below are the disks of nodes, whose files come and go.
+        foreach (var pidFile in Directory.EnumerateFiles(spec.Directory, "*.pid", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }))
         {
             var process = new LabProcess(Path.GetFileNameWithoutExtension(pidFile), pidFile, "");
             await process.StopAsync("KILL", cancellationToken);

@@ -31,6 +31,11 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
             throw new ArgumentException("two clusters of the lab have the same name");
         }
 
+        for (var i = 0; i < Clusters.Count; i++)
+        {
+            CheckKubelets(Clusters[i], i);
+        }
+
         if (Clusters.Count > 200 || Clusters.Sum(c => c.Cni is null ? c.Gateways : 0) > 64 || Clusters.Any(c => c.Gateways > 9 || c.Workers > 9))
         {
             throw new ArgumentException("a lab has at most 200 clusters, 64 gateways, and 9 gateways and 9 workers a cluster");
@@ -56,6 +61,24 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
         }
     }
 
+    static void CheckKubelets(ClusterSpec cluster, int index)
+    {
+        if (cluster.Kubelets == 0)
+        {
+            return;
+        }
+
+        if (index >= 16 || cluster.Kubelets is < 0 or > 9)
+        {
+            throw new ArgumentException("clusters with kubelets are among the lab's first 16 and have at most 9 of them");
+        }
+
+        if (cluster.Gateways > 0 || cluster.Workers > 0 || cluster.Nat is not null || cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.PodCidr6 is not null)
+        {
+            throw new ArgumentException($"'{cluster.Name}' has kubelets: it has no gateways or workers of its own, no NAT box, and its pod CIDR is an IPv4 /16");
+        }
+    }
+
     static void CheckName(string name, int limit)
     {
         if (name.Length == 0 || name.Length > limit || !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') || name[0] == '-')
@@ -74,6 +97,19 @@ public sealed record ClusterSpec(string Name, string? PodCidr)
 
     /// <summary>Counts only with <see cref="Cni"/>; each has <see cref="PodsPerWorker"/> pods.</summary>
     public int Nodes { get; init; } = 3;
+
+    /// <summary>A cluster of real kubelets.</summary>
+    public static ClusterSpec OfKubelets(string name, string podCidr, int kubelets = 2) =>
+        new(name, podCidr) { Kubelets = kubelets, Gateways = 0, Workers = 0, Kind = "kubernetes" };
+
+    /// <summary>Machines that run a real kubelet, containerd and kube-proxy, with the API server on a machine of its own (<see cref="Kubelets.KubeCluster"/>). Then there are no gateways and workers.</summary>
+    public int Kubelets { get; init; }
+
+    /// <summary>With kubelets: pods hang on a veth each (the CNI plug-in ptp) instead of a bridge.</summary>
+    public bool PointToPoint { get; init; }
+
+    /// <summary>With kubelets: kube-proxy knows the pod CIDR, as kubeadm sets it, and masquerades whoever asks a ClusterIP from outside of it.</summary>
+    public bool ProxyKnowsPodCidr { get; init; } = true;
 
     public int Gateways { get; init; } = 2;
 
@@ -117,6 +153,9 @@ public static class LabAddresses
 
     public const int ControlPort = 8443;
     public const int BrokerPort = 5671;
+
+    /// <summary>Of every API server with kubelets.</summary>
+    public const int KubeApiPort = 6443;
 
     /// <summary>What workers send to the gateways besides the other clusters' own prefixes: remaps and tunnel addresses.</summary>
     public static readonly IReadOnlyList<string> MeshPools = ["100.64.0.0/10", "198.19.0.0/16"];

@@ -1,5 +1,4 @@
 using k8s;
-using k8s.Models;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
@@ -31,7 +30,7 @@ public static class ClusterApi
         // The certificate is for the server's address in the lab; the way there is our own.
         configuration.SkipTlsVerify = true;
         using var client = new k8s.Kubernetes(configuration);
-        await client.CoreV1.CreateNamespacedConfigMapAsync(KubeadmConfig(topology.Spec), "kube-system", cancellationToken: cancellationToken);
+        await client.CoreV1.CreateNamespacedConfigMapAsync(KubeadmConfig.Of(topology.Spec), "kube-system", cancellationToken: cancellationToken);
         foreach (var host in lab.Topology.Hosts.Where(h => h.Cluster == cluster && h.Role is HostRole.Gateway or HostRole.Worker && h.Cluster == cluster))
         {
             await client.CreateNodeAsync(Node(topology, host), cancellationToken);
@@ -45,14 +44,5 @@ public static class ClusterApi
         Addresses = [host.Role == HostRole.Worker ? host.Address!.ToString() : LabTopology.At(cluster.Lan, 10 + int.Parse(host.ShortName[2..], System.Globalization.CultureInfo.InvariantCulture)).ToString()],
         ProviderId = cluster.Spec.Provider.Length > 0 ? $"{cluster.Spec.Provider}:///lab/{host.ShortName}" : null,
         Labels = new Dictionary<string, string> { ["topology.kubernetes.io/region"] = cluster.Spec.Region.Length > 0 ? cluster.Spec.Region : "lab" },
-    };
-
-    static V1ConfigMap KubeadmConfig(ClusterSpec spec) => new()
-    {
-        Metadata = new V1ObjectMeta { Name = "kubeadm-config" },
-        Data = new Dictionary<string, string>
-        {
-            ["ClusterConfiguration"] = $"apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nnetworking:\n  podSubnet: {string.Join(',', new[] { spec.PodCidr, spec.PodCidr6 }.OfType<string>())}\n  serviceSubnet: 10.96.0.0/16\n",
-        },
     };
 }

@@ -11,8 +11,11 @@ public enum HostRole
     Gateway,
     Worker,
 
-    /// <summary>Of a cluster with a CNI plug-in.</summary>
+    /// <summary>Of a cluster whose nodes stand on the internet themselves.</summary>
     Node,
+
+    /// <summary>Has the API server of a cluster of kubelets.</summary>
+    Api,
     Pod,
 }
 
@@ -25,7 +28,7 @@ public sealed record LabHost(string Name, string Namespace, HostRole Role, strin
     /// <summary>As the cluster calls it: <c>gw1</c>.</summary>
     public string ShortName => Cluster.Length == 0 ? Name : Name[(Cluster.Length + 1)..];
 
-    public string NamespacePath => "/run/netns/" + Namespace;
+    public string NamespacePath { get; init; } = "/run/netns/" + Namespace;
 
     /// <summary>Pods: their own address. Gateways and nodes: on the internet. Control plane: on the internet. Others: null.</summary>
     public IPAddress? Address { get; init; }

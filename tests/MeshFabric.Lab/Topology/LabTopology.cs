@@ -68,6 +68,16 @@ public sealed class LabTopology
             Add($"{name}-nat", HostRole.Nat, name, At(cluster.WanOf(1), 2));
         }
 
+        if (cluster.Spec.Kubelets > 0)
+        {
+            Add($"{name}-api", HostRole.Api, name, At(cluster.PublicLan, 14));
+        }
+
+        for (var n = 1; n <= cluster.Spec.Kubelets; n++)
+        {
+            Add($"{name}-n{n}", HostRole.Node, name, At(cluster.PublicLan, 1 + n));
+        }
+
         for (var g = 1; g <= cluster.Spec.Gateways; g++)
         {
             Add($"{name}-gw{g}", HostRole.Gateway, name, cluster.Spec.Nat is null ? At(cluster.WanOf(g), 2) : At(ClusterTopology.Inside, 10 + g));
@@ -115,7 +125,7 @@ public sealed class ClusterTopology(ClusterSpec spec, int index, int wanEnd)
 
     public Cidr Lan { get; } = Cidr.Parse($"172.31.{index}.0/24");
 
-    /// <summary>Where the nodes of a cluster with a CNI plug-in stand; the internet routes it, its router has the first address. RFC 5737 TEST-NET-1.</summary>
+    /// <summary>Where nodes stand; the internet routes it, its router has the first address. RFC 5737 TEST-NET-1.</summary>
     public Cidr PublicLan => LabTopology.Part(Cidr.Parse("192.0.2.0/24"), 28, index - 1);
 
     public Cidr Lan6 { get; } = Cidr.Parse($"fd31:0:0:{index:x}::/64");

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Kubelets;
 
 namespace MeshFabric.Lab.Topology;
 
@@ -20,7 +21,11 @@ static class NetworkBuilder
         Customer(script, lab, lab["control"], "ctl", Net.Cidr.Parse("203.0.113.0/30"));
         foreach (var cluster in lab.Clusters)
         {
-            if (cluster.Spec.Cni is null)
+            if (cluster.Spec.Kubelets > 0)
+            {
+                KubeNetwork.Build(script, lab, cluster);
+            }
+            else if (cluster.Spec.Cni is null)
             {
                 Cluster(script, lab, cluster);
             }

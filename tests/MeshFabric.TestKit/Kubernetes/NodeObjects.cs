@@ -40,7 +40,7 @@ public static class NodeObjects
 
     static V1NodeStatus Status(NodeObject node) => new()
     {
-        Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
+        Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), .. node.ExternalAddresses.Select(a => new V1NodeAddress { Address = a, Type = "ExternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
         Conditions = [new V1NodeCondition { Type = "Ready", Status = node.Ready ? "True" : "False", Reason = "Test", Message = string.Create(CultureInfo.InvariantCulture, $"ready: {node.Ready}") }],
         NodeInfo = new V1NodeSystemInfo
         {
@@ -64,6 +64,8 @@ public sealed record NodeObject(string Name)
     public bool Ready { get; init; } = true;
 
     public string[] Addresses { get; init; } = [];
+
+    public string[] ExternalAddresses { get; init; } = [];
 
     public string[] PodCidrs { get; init; } = [];
 

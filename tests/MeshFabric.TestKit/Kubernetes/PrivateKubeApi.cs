@@ -1,26 +1,26 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
 using k8s;
 
 namespace MeshFabric.TestKit.Kubernetes;
 
-/// <summary>A real Kubernetes API of our own: etcd, kube-apiserver and, for pod CIDRs, kube-controller-manager; no kubelet, so nodes are objects that a test makes.</summary>
+/// <summary>A real Kubernetes API of our own: etcd, kube-apiserver and, for pod CIDRs, kube-controller-manager. Nodes are objects that a test makes, unless kubelets are announced.</summary>
 /// <remarks>The processes outlive this one: <see cref="Attach"/> finds them again by their directory.</remarks>
 public sealed class PrivateKubeApi
 {
     const string StateFile = "kubernetes.json";
 
     readonly PrivateKubeApiOptions _options;
-    readonly Ports _ports;
+    readonly KubePorts _ports;
     readonly KubeCertificates _certificates;
     readonly DetachedProcess _etcd;
     readonly DetachedProcess _server;
     readonly DetachedProcess _controllers;
+    readonly DetachedProcess _scheduler;
 
-    PrivateKubeApi(PrivateKubeApiOptions options, Ports ports)
+    PrivateKubeApi(PrivateKubeApiOptions options, KubePorts ports)
     {
         _options = options;
         _ports = ports;
@@ -28,6 +28,7 @@ public sealed class PrivateKubeApi
         _etcd = new DetachedProcess("etcd", options.Directory);
         _server = new DetachedProcess("kube-apiserver", options.Directory);
         _controllers = new DetachedProcess("kube-controller-manager", options.Directory);
+        _scheduler = new DetachedProcess("kube-scheduler", options.Directory);
     }
 
     /// <summary>Of the cluster's administrator.</summary>
@@ -47,35 +48,54 @@ public sealed class PrivateKubeApi
     /// <exception cref="InvalidOperationException">A program is missing, or did not come up; the message says what to do.</exception>
     public static async Task<PrivateKubeApi> StartAsync(PrivateKubeApiOptions options, CancellationToken cancellationToken)
     {
-        RequirePrograms(options.PodCidr is not null);
-        Directory.CreateDirectory(options.Directory);
-        var stateFile = Path.Combine(options.Directory, StateFile);
-        if (!File.Exists(stateFile))
-        {
-            var made = new PrivateKubeApi(options, Ports.Take(options.Port));
-            made._certificates.Create(options.Address);
-            KubeCertificates.WriteSecret(made.Kubeconfig, made._certificates.Kubeconfig(made.Server, "admin"));
-            await File.WriteAllTextAsync(stateFile, JsonSerializer.Serialize(made._ports), cancellationToken);
-        }
-
-        var api = Attach(options);
+        var api = Prepare(options);
         await api.StartServersAsync(cancellationToken);
         return api;
     }
 
+    /// <summary>Makes the certificates and the administrator's kubeconfig unless they are there, and starts nothing.</summary>
+    /// <exception cref="InvalidOperationException">A program is missing; the message says what to do.</exception>
+    public static PrivateKubeApi Prepare(PrivateKubeApiOptions options)
+    {
+        RequirePrograms(options);
+        Directory.CreateDirectory(options.Directory);
+        var stateFile = Path.Combine(options.Directory, StateFile);
+        if (!File.Exists(stateFile))
+        {
+            var made = new PrivateKubeApi(options, KubePorts.Take(options.Port));
+            made._certificates.Create(options);
+            KubeCertificates.WriteSecret(made.Kubeconfig, made.KubeconfigOf("admin"));
+            File.WriteAllText(stateFile, JsonSerializer.Serialize(made._ports));
+        }
+
+        return Attach(options);
+    }
+
     /// <summary>One that was started before, by this process or another.</summary>
     public static PrivateKubeApi Attach(PrivateKubeApiOptions options) =>
-        new(options, JsonSerializer.Deserialize<Ports>(File.ReadAllText(Path.Combine(options.Directory, StateFile)))!);
+        new(options, JsonSerializer.Deserialize<KubePorts>(File.ReadAllText(Path.Combine(options.Directory, StateFile)))!);
 
-    /// <summary>Starts etcd, the API server and the controller manager as far as they do not run.</summary>
+    /// <summary>Text of a kubeconfig of <c>admin</c>, <c>proxy</c> or a kubelet, by the name of its certificate.</summary>
+    public string KubeconfigOf(string user, string? server = null) => _certificates.Kubeconfig(server ?? Server, user);
+
+    /// <summary>A PEM file of the cluster: <c>ca.crt</c>, or NAME.crt and NAME.key of a kubelet.</summary>
+    public string PkiFile(string name) => _certificates.Path(name);
+
+    /// <summary>Starts etcd, the API server, the controller manager and the scheduler as far as they are wanted and do not run.</summary>
     public async Task StartServersAsync(CancellationToken cancellationToken)
     {
-        await _etcd.StartAsync(_options.CommandPrefix, EtcdCommand(), cancellationToken);
-        await _server.StartAsync(_options.CommandPrefix, ServerCommand(), cancellationToken);
+        var commands = new KubeCommands(_options, _ports, _certificates, Server);
+        await _etcd.StartAsync(_options.CommandPrefix, commands.Etcd(), cancellationToken);
+        await _server.StartAsync(_options.CommandPrefix, commands.Server(), cancellationToken);
         await UntilReadyAsync(cancellationToken);
         if (_options.PodCidr is not null)
         {
-            await _controllers.StartAsync(_options.CommandPrefix, ControllersCommand(), cancellationToken);
+            await _controllers.StartAsync(_options.CommandPrefix, commands.Controllers(), cancellationToken);
+        }
+
+        if (_options.Kubelets.Count > 0)
+        {
+            await _scheduler.StartAsync(_options.CommandPrefix, commands.Scheduler(), cancellationToken);
         }
     }
 
@@ -85,7 +105,7 @@ public sealed class PrivateKubeApi
     /// <summary>Ends all and removes the directory.</summary>
     public async Task DeleteAsync(CancellationToken cancellationToken)
     {
-        foreach (var process in new[] { _controllers, _server, _etcd })
+        foreach (var process in new[] { _scheduler, _controllers, _server, _etcd })
         {
             await process.StopAsync("KILL", cancellationToken);
         }
@@ -148,45 +168,10 @@ public sealed class PrivateKubeApi
         }
     }
 
-    List<string> EtcdCommand() =>
-    [
-        "etcd", "--data-dir", Path.Combine(_options.Directory, "etcd"), "--unsafe-no-fsync",
-        "--listen-client-urls", $"http://127.0.0.1:{_ports.Etcd}", "--advertise-client-urls", $"http://127.0.0.1:{_ports.Etcd}",
-        "--listen-peer-urls", $"http://127.0.0.1:{_ports.EtcdPeer}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{_ports.EtcdPeer}",
-        "--initial-cluster", $"default=http://127.0.0.1:{_ports.EtcdPeer}", "--logger", "zap", "--log-level", "warn",
-    ];
-
-    List<string> ServerCommand() =>
-    [
-        Program("kube-apiserver"), $"--etcd-servers=http://127.0.0.1:{_ports.Etcd}", $"--bind-address={_options.Address}", $"--secure-port={_ports.Api}",
-        $"--tls-cert-file={_certificates.Path("apiserver.crt")}", $"--tls-private-key-file={_certificates.Path("apiserver.key")}",
-        $"--client-ca-file={_certificates.Path("ca.crt")}", $"--service-account-key-file={_certificates.Path("accounts.pub")}",
-        $"--service-account-signing-key-file={_certificates.Path("accounts.key")}", "--service-account-issuer=https://kubernetes.default.svc",
-        "--authorization-mode=RBAC", $"--service-cluster-ip-range={_options.ServiceCidr}", "--endpoint-reconciler-type=none", "--profiling=false", "--v=1",
-    ];
-
-    List<string> ControllersCommand()
+    static void RequirePrograms(PrivateKubeApiOptions options)
     {
-        var kubeconfig = Path.Combine(_options.Directory, "controller-manager.kubeconfig");
-        KubeCertificates.WriteSecret(kubeconfig, _certificates.Kubeconfig(Server, "controller-manager"));
-        return
-        [
-            Program("kube-controller-manager"), $"--kubeconfig={kubeconfig}", "--leader-elect=false", "--controllers=nodeipam,serviceaccount,serviceaccount-token,namespace",
-            // Its own user may not touch nodes: every controller has a service account with the role it needs.
-            "--use-service-account-credentials=true", $"--service-account-private-key-file={_certificates.Path("accounts.key")}", $"--root-ca-file={_certificates.Path("ca.crt")}",
-            "--allocate-node-cidrs=true", $"--cluster-cidr={_options.PodCidr}", $"--service-cluster-ip-range={_options.ServiceCidr}",
-            "--port=0", $"--secure-port={_ports.Controllers}", "--bind-address=127.0.0.1", $"--cert-dir={_options.Directory}", "--profiling=false", "--v=1",
-        ];
-    }
-
-    static string Program(string name) =>
-        Path.Combine(
-            Environment.GetEnvironmentVariable("MESHFABRIC_CACHE") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "meshfabric"),
-            "kubernetes", "bin", name);
-
-    static void RequirePrograms(bool controllers)
-    {
-        foreach (var path in controllers ? [Program("kube-apiserver"), Program("kube-controller-manager")] : new[] { Program("kube-apiserver") })
+        string[] programs = ["kube-apiserver", .. options.PodCidr is null ? [] : new[] { "kube-controller-manager" }, .. options.Kubelets.Count == 0 ? [] : new[] { "kube-scheduler", "kubelet", "kube-proxy" }];
+        foreach (var path in programs.Select(KubePrograms.Path))
         {
             if (!File.Exists(path))
             {
@@ -197,19 +182,6 @@ public sealed class PrivateKubeApi
         if (!new[] { "/usr/bin/etcd", "/usr/local/bin/etcd" }.Any(File.Exists))
         {
             throw new InvalidOperationException("etcd is not installed: run deploy/scripts/install-packages.sh kubernetes");
-        }
-    }
-
-    sealed record Ports(int Api, int Etcd, int EtcdPeer, int Controllers)
-    {
-        public static Ports Take(int api)
-        {
-            // All are held at once, so that no two are the same.
-            var listeners = Enumerable.Range(0, 4).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
-            listeners.ForEach(l => l.Start());
-            var free = listeners.ConvertAll(l => ((IPEndPoint)l.LocalEndpoint).Port);
-            listeners.ForEach(l => l.Dispose());
-            return new Ports(api > 0 ? api : free[0], free[1], free[2], free[3]);
         }
     }
 }

@@ -17,9 +17,17 @@ public sealed record PrivateKubeApiOptions(string Directory)
     /// <summary>When set, a controller manager runs too and gives every node a /24 (or /64) out of it.</summary>
     public string? PodCidr { get; init; }
 
+    /// <summary>Machines that will run a kubelet. When there are any, the API server is set up for them as kubeadm would, every controller runs, and so does the scheduler; needs <see cref="PodCidr"/>.</summary>
+    public IReadOnlyList<Kubelet> Kubelets { get; init; } = [];
+
     /// <summary>Put before every command, such as <c>ip netns exec NAME</c>.</summary>
     public IReadOnlyList<string> CommandPrefix { get; init; } = [];
 
     /// <summary>The machine is shared and slow; an API server on an idle core is ready within 5 seconds.</summary>
     public TimeSpan StartLimit { get; init; } = TimeSpan.FromMinutes(3);
 }
+
+/// <summary>A machine that runs a kubelet.</summary>
+/// <param name="Name">Of its Node object.</param>
+/// <param name="Address">The API server reaches its kubelet there.</param>
+public sealed record Kubelet(string Name, IPAddress Address);
