@@ -110,7 +110,7 @@ static partial class ClusterCidrs
         && ((labels.TryGetValue("component", out var value) && value == component) || (labels.TryGetValue("k8s-app", out value) && value == component));
 
     /// <summary>Kubernetes accepts prefixes with host bits set; they mean the network. What is no prefix at all is passed over.</summary>
-    static IEnumerable<Cidr> ParseList(string text)
+    public static IEnumerable<Cidr> ParseList(string text)
     {
         foreach (var word in text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {

@@ -42,3 +42,7 @@ public sealed record ForwardingEntry(int LinkIndex, PhysicalAddress HardwareAddr
 /// <summary>How the kernel would send to an address.</summary>
 /// <param name="Mtu">Path MTU in force: the route's or cached one if there is one, else 0 (the link's).</param>
 public sealed record RouteLookup(int LinkIndex, IPAddress? Source, int Mtu);
+
+/// <summary>A route that throws packets away.</summary>
+/// <param name="Protocol">rtm_protocol: whose route it is.</param>
+public sealed record BlackholeRoute(Cidr Destination, byte Protocol);

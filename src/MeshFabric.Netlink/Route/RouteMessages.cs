@@ -331,6 +331,28 @@ static class RouteMessages
         }
     }
 
+    /// <summary>Null for routes of another type or table than main, or neither IPv4 nor IPv6.</summary>
+    public static BlackholeRoute? ReadBlackhole(ReadOnlySpan<byte> payload)
+    {
+        const byte type = 6, main = 254;
+        Need(payload, 12);
+        if (payload[7] != type || payload[4] != main || payload[0] is not (2 or 10))
+        {
+            return null;
+        }
+
+        var attributes = new AttributeReader(payload[12..]);
+        while (attributes.MoveNext())
+        {
+            if (attributes.Type == RouteAttribute.Destination && attributes.Address() is { } destination)
+            {
+                return new BlackholeRoute(Prefix(destination, payload[1]), payload[5]);
+            }
+        }
+
+        return null;
+    }
+
     public static void WriteLookup(MessageWriter writer, IPAddress to)
     {
         writer.U8(Family(to.AddressFamily));

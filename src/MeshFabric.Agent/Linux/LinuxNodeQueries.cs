@@ -1,0 +1,63 @@
+using System.Net;
+using System.Net.Http;
+using System.Net.Http.Headers;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
+using MeshFabric.Netlink;
+using MeshFabric.Netlink.Route;
+
+namespace MeshFabric.Agent.Linux;
+
+/// <summary>The host that the agent runs on.</summary>
+sealed class LinuxNodeQueries : INodeQueries
+{
+    // rtm_protocol of the routes that Calico's BIRD and Felix make (linux/rtnetlink.h; 80 is Felix' default).
+    const byte BirdProtocol = 12;
+    const byte FelixProtocol = 80;
+    static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
+
+    public IReadOnlyList<NodeLink> Links()
+    {
+        using var netlink = RouteNetlink.Open();
+        var addresses = netlink.Addresses().Where(a => !a.Address.IsIPv6LinkLocal).ToLookup(a => a.LinkIndex);
+        return netlink.Links()
+            .Select(l => new NodeLink(l.Name, l.Kind, l.Mtu, addresses[l.Index].Select(a => Cidr.Host(a.Address)).Distinct().Order().ToValueList()))
+            .ToList();
+    }
+
+    public IReadOnlyList<Cidr> CalicoBlocks()
+    {
+        using var netlink = RouteNetlink.Open();
+        return netlink.Blackholes().Where(r => r.Protocol is BirdProtocol or FelixProtocol).Select(r => r.Destination).ToList();
+    }
+
+    public async Task<string?> RunAsync(string program, string[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (code, output, _) = await Tool.RunAsync(program, arguments, "", cancellationToken);
+            return code == 0 ? output : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // Not installed: then nothing on this host was made with it either, as far as anybody could tell.
+            return null;
+        }
+    }
+
+    public async Task<string?> GetAsync(Uri address, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = AnswerLimit };
+        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        try
+        {
+            using var response = await http.SendAsync(request, cancellationToken);
+            return response.StatusCode == HttpStatusCode.OK ? await response.Content.ReadAsStringAsync(cancellationToken) : null;
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is TaskCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return null;
+        }
+    }
+}
