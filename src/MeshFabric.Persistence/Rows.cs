@@ -161,10 +161,23 @@ public sealed class JoinTokenRow
     public string Cluster { get; set; } = "";
     public string Description { get; set; } = "";
     public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary><see cref="Never"/> for a standing token.</summary>
     public DateTimeOffset ExpiresAt { get; set; }
+
     public DateTimeOffset? RevokedAt { get; set; }
+
+    /// <summary><see cref="Unlimited"/> for a standing token.</summary>
     public int MaxUses { get; set; }
+
     public int Uses { get; set; }
+
+    /// <summary>In PostgreSQL: infinity. A service that knows nothing of standing tokens reads it right, too.</summary>
+    public static readonly DateTimeOffset Never = DateTimeOffset.MaxValue;
+
+    public const int Unlimited = int.MaxValue;
+
+    public bool IsStanding => ExpiresAt == Never && MaxUses == Unlimited;
 }
 
 public sealed class ApiTokenRow

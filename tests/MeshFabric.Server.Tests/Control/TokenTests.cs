@@ -114,10 +114,54 @@ public sealed class TokenTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task A_join_token_for_new_clusters_does_not_admit_to_one_that_exists()
     {
-        await _service.Admin.PostAsJsonAsync("/api/v1/clusters", new CreateCluster("aurora", null, null), MeshJson.Options, Cancel);
+        await ClusterAsync("aurora");
         var made = await CreateAsync(new CreateJoinToken(null, null, null, null));
 
         await RefusedAsync(await _service.EnrolAsync(made.Status.Token!, "aurora", "gw1", null, Cancel), HttpStatusCode.Forbidden, "join-token-new-clusters-only");
+    }
+
+    [Fact]
+    public async Task A_standing_join_token_admits_again_and_again_until_it_is_revoked()
+    {
+        await ClusterAsync("aurora");
+        var made = await CreateAsync(new CreateJoinToken("aurora", null, null, "agents of aurora", true));
+        Assert.Equal(new JoinTokenSpec("aurora", null, null, "agents of aurora", true), made.Spec);
+        foreach (var gateway in new[] { "gw1", "gw2", "gw3" })
+        {
+            Assert.Equal(HttpStatusCode.Created, (await _service.EnrolAsync(made.Status.Token!, "aurora", gateway, null, Cancel)).StatusCode);
+        }
+
+        var listed = Assert.Single((await _service.Admin.GetFromJsonAsync<Page<JoinTokenResource>>("/api/v1/join-tokens", MeshJson.Options, Cancel))!.Items);
+        Assert.Equal((made.Spec, new JoinTokenStatus("active", 3, null)), (listed.Spec, listed.Status));
+        Assert.Equal(HttpStatusCode.NoContent, (await _service.Admin.DeleteAsync($"/api/v1/join-tokens/{made.Metadata.Name}", Cancel)).StatusCode);
+        var refused = await _service.EnrolAsync(made.Status.Token!, "aurora", "gw4", null, Cancel);
+        Assert.Equal((HttpStatusCode.Unauthorized, "join-token-revoked"), (refused.StatusCode, (await ProblemAsync(refused)).Code));
+        Assert.Equal(3, _service.Broker.Identities.Count);
+    }
+
+    [Fact]
+    public async Task A_standing_join_token_admits_to_its_own_cluster_only_and_ends_with_it()
+    {
+        await ClusterAsync("aurora");
+        var made = await CreateAsync(new CreateJoinToken("aurora", null, null, null, true));
+
+        await RefusedAsync(await _service.EnrolAsync(made.Status.Token!, "borealis", "gw1", null, Cancel), HttpStatusCode.Forbidden, "join-token-other-cluster");
+        Assert.Equal(HttpStatusCode.NoContent, (await _service.Admin.DeleteAsync("/api/v1/clusters/aurora", Cancel)).StatusCode);
+        await ClusterAsync("aurora");
+        await RefusedAsync(await _service.EnrolAsync(made.Status.Token!, "aurora", "gw1", null, Cancel), HttpStatusCode.Unauthorized, "join-token-revoked");
+    }
+
+    [Fact]
+    public async Task A_standing_join_token_needs_a_cluster_that_exists_and_takes_no_limit()
+    {
+        var none = await _service.Admin.PostAsJsonAsync("/api/v1/join-tokens", new CreateJoinToken(null, 60, 2, null, true), MeshJson.Options, Cancel);
+        var unknown = await _service.Admin.PostAsJsonAsync("/api/v1/join-tokens", new CreateJoinToken("aurora", null, null, null, true), MeshJson.Options, Cancel);
+
+        var problem = await ProblemAsync(none);
+        Assert.Equal((HttpStatusCode.UnprocessableEntity, "invalid"), (none.StatusCode, problem.Code));
+        Assert.Equal(["/cluster", "/expiresInSeconds", "/maxUses"], problem.Errors!.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal((HttpStatusCode.NotFound, "not-found"), (unknown.StatusCode, (await ProblemAsync(unknown)).Code));
+        Assert.Equal(0, await PostgresServer.QueryAsync(_service.Database, "SELECT count(*)::int FROM join_tokens", Cancel));
     }
 
     [Theory]
@@ -133,6 +177,9 @@ public sealed class TokenTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         Assert.Contains("/token", (await ProblemAsync(refused)).Errors!.Keys);
     }
+
+    async Task ClusterAsync(string name) =>
+        Assert.Equal(HttpStatusCode.Created, (await _service.Admin.PostAsJsonAsync("/api/v1/clusters", new CreateCluster(name, null, null), MeshJson.Options, Cancel)).StatusCode);
 
     async Task RefusedAsync(HttpResponseMessage refused, HttpStatusCode status, string code)
     {

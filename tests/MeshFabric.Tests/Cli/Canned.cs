@@ -70,6 +70,8 @@ static class Canned
 
     public static readonly JoinTokenResource JoinToken = new(new Metadata("j-5n2x", "j-5n2x", "0", Now, NoLabels), new JoinTokenSpec("aurora", Now.AddMinutes(15), 1, "for gw2"), new JoinTokenStatus("active", 0, null));
 
+    public static readonly JoinTokenResource StandingToken = new(new Metadata("j-7s4d", "j-7s4d", "3", Now, NoLabels), new JoinTokenSpec("aurora", null, null, "agents of aurora", true), new JoinTokenStatus("active", 3, null));
+
     public static readonly ApiTokenResource ApiToken = new(new Metadata("ci", "t-77", "0", Now, NoLabels), new ApiTokenSpec("operator", null, ""), new ApiTokenStatus("active", Now.AddMinutes(-1), null));
 
     static PublicKey Key(byte value) => new(Enumerable.Repeat(value, PublicKey.Size).ToArray());

@@ -87,6 +87,23 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public async Task A_standing_token_is_asked_for_by_name_and_said_to_be_one()
+    {
+        await using var mesh = await FakeMesh.StartAsync();
+        mesh.On("POST join-tokens", Canned.StandingToken with { Status = Canned.StandingToken.Status with { Token = "mfj1_canned" } });
+        mesh.OnList("GET join-tokens", Canned.StandingToken);
+        using var mfctl = new Mfctl(mesh);
+
+        var made = await mfctl.LineAsync("token create --cluster aurora --standing");
+        var listed = await mfctl.LineAsync("token list --no-headers");
+
+        Assert.Equal("""{"cluster":"aurora","expiresInSeconds":null,"maxUses":null,"description":null,"standing":true}""", mesh.Bodies.Single());
+        Assert.Equal("mfj1_canned\n", made.Out);
+        Assert.Contains("join token j-7s4d admits gateways to aurora until it is revoked: mfctl token revoke j-7s4d", made.Error, StringComparison.Ordinal);
+        Assert.Equal("j-7s4d  active  aurora  3  never\n", listed.Out);
+    }
+
+    [Fact]
     public async Task Secrets_are_printed_once_to_stdout_and_alone()
     {
         await using var mesh = await FakeMesh.StartAsync();

@@ -11,7 +11,10 @@ public sealed record JoinTokenResource(Metadata Metadata, JoinTokenSpec Spec, Jo
 }
 
 /// <param name="Cluster">The one cluster it admits gateways to; empty: any new cluster that the agent names.</param>
-public sealed record JoinTokenSpec(string Cluster, DateTimeOffset ExpiresAt, int MaxUses, string Description);
+/// <param name="ExpiresAt">Null: never.</param>
+/// <param name="MaxUses">Null: as often as it is needed.</param>
+/// <param name="Standing">It admits gateways until it is revoked or its cluster removed.</param>
+public sealed record JoinTokenSpec(string Cluster, DateTimeOffset? ExpiresAt, int? MaxUses, string Description, bool Standing = false);
 
 /// <param name="State">active, used, expired or revoked.</param>
 /// <param name="Token">Only in the answer to its creation.</param>
@@ -23,7 +26,8 @@ public sealed record JoinTokenStatus(string State, int Uses, [property: JsonIgno
 /// <summary>Body of <c>POST /join-tokens</c>.</summary>
 /// <param name="ExpiresInSeconds">Default 900, at most 86,400.</param>
 /// <param name="MaxUses">Default 1, at most <see cref="GatewayFacts.MaxPerCluster"/>.</param>
-public sealed record CreateJoinToken(string? Cluster, int? ExpiresInSeconds, int? MaxUses, string? Description);
+/// <param name="Standing">Neither expires nor is used up: for the agents inside a cluster. Needs a cluster that exists, and no other limit.</param>
+public sealed record CreateJoinToken(string? Cluster, int? ExpiresInSeconds, int? MaxUses, string? Description, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Standing = null);
 
 public sealed record ApiTokenResource(Metadata Metadata, ApiTokenSpec Spec, ApiTokenStatus Status)
 {
