@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using k8s;
 using k8s.Models;
+using MeshFabric.Domain.Clusters;
 
 namespace MeshFabric.Agent.Kubernetes;
 
@@ -87,6 +88,9 @@ sealed record MeshNodeStatus
     public IReadOnlyList<int> TakenPorts { get; init; } = [];
 
     public IReadOnlyList<FindingStatus> Findings { get; init; } = [];
+
+    /// <summary>What the node shows of its CNI plug-in; null from an agent that did not look.</summary>
+    public NodeObservation? Observation { get; init; }
 
     /// <summary>True: everything of ours was taken off the node.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.NetworkInformation;
 using k8s.Models;
-using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Nodes;
 
@@ -21,14 +19,5 @@ static class NodeAddress
         .Select(a => IPAddress.TryParse(a.Address, out var address) ? new IPEndPoint(address, port).ToString() : null)
         .OfType<string>()
         .Distinct()
-        .ToList();
-
-    /// <summary>This host's own addresses inside the cluster's pod prefixes, one per family; those inside its own node's prefixes first.</summary>
-    public static IReadOnlyList<IPAddress> Sources(IReadOnlyList<Cidr> cluster, ValueList<Cidr> node) => NetworkInterface.GetAllNetworkInterfaces()
-        .SelectMany(i => i.GetIPProperties().UnicastAddresses.Select(a => a.Address))
-        .Where(a => cluster.Any(c => c.Contains(a)))
-        .OrderBy(a => node.Any(c => c.Contains(a)) ? 0 : 1)
-        .ThenBy(a => a.ToString(), StringComparer.Ordinal)
-        .DistinctBy(a => a.AddressFamily)
         .ToList();
 }

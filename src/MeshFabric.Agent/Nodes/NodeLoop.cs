@@ -1,8 +1,10 @@
 using System.Net;
 using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.State;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using MeshFabric.Netlink;
@@ -13,15 +15,22 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Role <c>node</c>: keeps this node as its cluster's gateways want it, and tells them what is to be known of it. Goes on from disk while the cluster's API is gone.</summary>
-sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
+sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, INodeObserver observer, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
 {
     static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(500);
 
     // nf_tables tells of its changes at once; iptables-legacy does not.
     static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(3);
 
+    // The plug-in's files, links and rules change seldom, and reading them starts processes.
+    static readonly TimeSpan ObservationPeriod = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan SoonestObservation = TimeSpan.FromSeconds(5);
+
     readonly OverlayFile _file = new(state.Directory);
     readonly GatewayProbes _probes = new(time);
+    NodeObservation? _observation;
+    long _observedAt;
+    bool _observeSoon;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
     string? _failed;
@@ -63,11 +72,12 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
 
     async Task TurnAsync(LinuxOverlay overlay, NodeReconciler reconciler, CancellationToken cancellationToken)
     {
+        var observation = await ObserveAsync(cancellationToken);
         var facts = api.Facts ?? _file.Read();
         if (facts is not null)
         {
             var tunnels = gateway.Config is { } planned ? planned.Devices.Select(d => d.Name).ToValueList() : [];
-            var config = NodePlanner.Plan(facts, settings.Node, _probes.IsAlive, tunnels, judgesForwarding: false);
+            var config = NodePlanner.Plan(facts, settings.Node, _probes.IsAlive, tunnels, observation.JudgesForwarding);
             if (config.Overlay != Config?.Overlay)
             {
                 _probes.Reset();
@@ -82,33 +92,47 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
             }
         }
 
-        await ReportAsync(overlay, cancellationToken);
+        await ReportAsync(overlay, observation, cancellationToken);
+    }
+
+    async Task<NodeObservation> ObserveAsync(CancellationToken cancellationToken)
+    {
+        var age = time.GetElapsedTime(_observedAt);
+        if (_observation is null || age > ObservationPeriod || (_observeSoon && age > SoonestObservation))
+        {
+            _observation = await observer.ObserveAsync(cancellationToken);
+            _observedAt = time.GetTimestamp();
+            _observeSoon = false;
+        }
+
+        return _observation;
     }
 
     // What others must know of this node; only when it is another than what stands there.
-    async Task ReportAsync(LinuxOverlay overlay, CancellationToken cancellationToken)
+    async Task ReportAsync(LinuxOverlay overlay, NodeObservation observation, CancellationToken cancellationToken)
     {
-        if (api.Node(settings.Node) is not { } node || api.Facts is null)
+        if (api.Node(settings.Node) is not { } node || api.Facts is not { } facts)
         {
             return;
         }
 
-        var local = api.Facts.Gateways.SelectMany(g => g.LocalPrefixes).ToList();
-        var seen = new MeshNodeStatus
+        var addressing = NodeAddressing.Of(observation, ClusterCidrs.OfNode(node), facts.Gateways.SelectMany(g => g.LocalPrefixes).Distinct().Order().ToValueList());
+        await api.ReportAsync(node, new MeshNodeStatus
         {
             Address = NodeAddress.Of(node)?.ToString() ?? "",
-            PodPrefixes = ClusterCidrs.OfNode(node).Select(c => c.ToString()).ToList(),
-            Sources = NodeAddress.Sources(local, ClusterCidrs.OfNode(node)).Select(a => a.ToString()).ToList(),
+            PodPrefixes = addressing.PodPrefixes.Select(c => c.ToString()).ToList(),
+            Sources = addressing.Sources.Select(a => a.ToString()).ToList(),
             TakenPorts = overlay.TakenPorts(),
             Findings = (Config?.Findings ?? []).Select(f => new FindingStatus(f.Severity.ToString().ToLowerInvariant(), f.Code, f.Subject, f.Message, f.Hint)).ToList(),
+            Observation = observation,
             AgentVersion = ProductVersion.Current,
-        };
-        await api.ReportAsync(node, seen, cancellationToken);
+        }, cancellationToken);
     }
 
     void Noticed(KernelChange change)
     {
         Interlocked.Or(ref _kernelChanges, (int)change);
+        _observeSoon = true;
         api.Changed.Wake();
     }
 

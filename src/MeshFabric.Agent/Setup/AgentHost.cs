@@ -5,8 +5,10 @@ using MeshFabric.Agent.Enrolment;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Local;
+using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.Nodes;
+using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
@@ -86,6 +88,7 @@ public static class AgentHost
     static IServiceCollection AddNode(IServiceCollection services, AgentStateDirectory state, NodeSettings node) => services
         .AddSingleton(node)
         .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node"))))
+        .AddSingleton<INodeObserver>(_ => new LinuxNodeObserver())
         .AddSingleton<ClusterApi>()
         .AddHostedService(s => s.GetRequiredService<ClusterApi>());
 

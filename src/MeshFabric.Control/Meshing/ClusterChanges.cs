@@ -70,14 +70,15 @@ public static class ClusterChanges
         string? replaced = null;
         if (cluster.Gateways.Find(g => g.Name == request.Name) is { } same)
         {
-            if (change.Now - (same.LastSeen ?? same.CreatedAt) < Liveness.Limit)
+            // Whose turn it is was decided by a lease where the agents choose among themselves.
+            if (!request.TakesOver && change.Now - (same.LastSeen ?? same.CreatedAt) < Liveness.Limit)
             {
                 throw Refusal.Conflict("gateway-exists", $"Cluster {cluster.Name} has a gateway named '{request.Name}' already, and its agent is alive. Choose another name, or remove it first: mfctl gateway remove {cluster.Name}/{same.Name}");
             }
 
             // A machine that was set up anew: its predecessor's identity ends here.
             replaced = same.Id;
-            change.Event("gateway-replaced", "warning", $"gateway/{cluster.Name}/{same.Name}", caller.Actor, $"Gateway {same.Name} of {cluster.Name} was enrolled again; the old one, not heard of since {same.LastSeen ?? same.CreatedAt:u}, is cut off.");
+            change.Event("gateway-replaced", "warning", $"gateway/{cluster.Name}/{same.Name}", caller.Actor, $"Gateway {same.Name} of {cluster.Name} was enrolled again; the old one, last heard of {same.LastSeen ?? same.CreatedAt:u}, is cut off.");
             await change.RemoveAsync(cluster, same, cancellationToken);
             await change.Db.SaveChangesAsync(cancellationToken);
         }
@@ -155,7 +156,8 @@ public static class ClusterChanges
 
 /// <summary>A checked enrolment.</summary>
 /// <param name="Id">Of the gateway to be: its broker identity is made before its row.</param>
-public sealed record GatewayRequest(string Id, string Name, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string AgentVersion, string JoinTokenId);
+/// <param name="TakesOver">It may take the place of a gateway of its name whose agent is alive.</param>
+public sealed record GatewayRequest(string Id, string Name, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string AgentVersion, string JoinTokenId, bool TakesOver);
 
 /// <param name="ReplacedId">Id of the gateway of the same name that this one took the place of, or null.</param>
 public sealed record EnrolledGateway(GatewayRow Row, string? ReplacedId);

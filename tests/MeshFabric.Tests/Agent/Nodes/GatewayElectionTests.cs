@@ -1,0 +1,72 @@
+using CsCheck;
+using k8s.Models;
+using MeshFabric.Agent.Nodes;
+
+namespace MeshFabric.Tests.Agent.Nodes;
+
+public sealed class GatewayElectionTests
+{
+    static readonly V1Node[] Three = [Node("a", "z1"), Node("b", "z1"), Node("c", "z2")];
+
+    [Fact]
+    public void Two_slots_go_to_two_nodes_of_different_zones()
+    {
+        var slots = GatewayElection.Slots(2, []);
+        Assert.Equal(["gw1", null, "gw2"], Three.Select(n => GatewayElection.Choose(Three, slots, n.Metadata.Name)));
+    }
+
+    [Fact]
+    public void A_slot_whose_holder_is_gone_goes_to_another_node_and_what_is_held_stays()
+    {
+        GatewaySlot[] slots = [new("gw1", "a", Expired: false), new("gw2", "gone", Expired: true)];
+        Assert.Equal([null, null, "gw2"], Three.Select(n => GatewayElection.Choose(Three, slots, n.Metadata.Name)));
+    }
+
+    [Fact]
+    public void A_holder_that_comes_back_before_another_took_its_slot_takes_it_itself()
+    {
+        GatewaySlot[] slots = [new("gw1", "a", Expired: false), new("gw2", "b", Expired: true)];
+        Assert.Equal("gw2", GatewayElection.Choose(Three, slots, "b"));
+    }
+
+    [Fact]
+    public void Labelled_nodes_are_preferred_and_the_control_plane_is_spared_while_there_are_others()
+    {
+        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "true")), Node("b", "z1"), Node("m", "z1", ("node-role.kubernetes.io/control-plane", ""))];
+        var one = GatewayElection.Slots(1, []);
+        Assert.Equal(["gw1", null, null], nodes.Select(n => GatewayElection.Choose(nodes, one, n.Metadata.Name)));
+        Assert.Equal([null, "gw1"], new[] { "m", "b" }.Select(n => GatewayElection.Choose(nodes[1..], one, n)));
+        Assert.Equal("gw1", GatewayElection.Choose(nodes[2..], one, "m"));
+    }
+
+    [Fact]
+    public void A_node_that_may_no_longer_be_a_gateway_keeps_its_slot_until_another_can_take_it()
+    {
+        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1")];
+        Assert.False(GatewayElection.MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false)]));
+        Assert.True(GatewayElection.MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false), new GatewaySlot("gw2", "b", false)]));
+        Assert.True(GatewayElection.MayKeep(nodes, "b", [new GatewaySlot("gw1", "b", false)]));
+    }
+
+    [Fact]
+    public void Whatever_the_state_no_slot_is_chosen_by_two_nodes_and_none_that_is_held() =>
+        Gen.Int[1, 8].Select(Gen.Int[1, 8], Gen.Int[-1, 8].Array[8], Gen.Bool.Array[8]).Sample((count, wanted, holders, expired) =>
+        {
+            var nodes = Enumerable.Range(0, count).Select(i => Node($"n{i}", $"z{i % 3}")).ToArray();
+            var known = holders.Distinct().Where(h => h >= 0).Take(wanted).Select((h, i) => new GatewaySlot($"gw{i + 1}", $"n{h}", expired[i])).ToList();
+            var slots = GatewayElection.Slots(wanted, known);
+
+            var chosen = nodes.Select(n => GatewayElection.Choose(nodes, slots, n.Metadata.Name)).OfType<string>().ToList();
+
+            Assert.All(chosen, c => Assert.True(slots.Single(s => s.Name == c).IsFree));
+            // A node that comes back may want the slot that another is about to take: the lease decides between them.
+            var returning = slots.Count(s => s.Expired && nodes.Any(n => n.Metadata.Name == s.Holder));
+            Assert.True(chosen.Count - chosen.Distinct().Count() <= returning);
+        });
+
+    static V1Node Node(string name, string zone, params (string Key, string Value)[] labels) => new()
+    {
+        Metadata = new V1ObjectMeta { Name = name, Labels = labels.Append(("topology.kubernetes.io/zone", zone)).ToDictionary(l => l.Item1, l => l.Item2) },
+        Status = new V1NodeStatus { Conditions = [new V1NodeCondition { Type = "Ready", Status = "True" }] },
+    };
+}
