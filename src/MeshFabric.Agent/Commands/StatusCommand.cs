@@ -5,6 +5,7 @@ using System.Text.Json;
 using MeshFabric.Agent.Local;
 using MeshFabric.Agent.State;
 using MeshFabric.Contracts.Http;
+using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 
 namespace MeshFabric.Agent.Commands;
@@ -30,7 +31,7 @@ static class StatusCommand
             }
 
             Console.WriteLine(result.GetValue(format) == "json" ? JsonSerializer.Serialize(status, Indented) : Text(status));
-            return status.Error.Length == 0 ? 0 : 1;
+            return status.Error.Length == 0 && status.Node is not { Error.Length: > 0 } ? 0 : 1;
         }));
         return command;
     }
@@ -65,20 +66,35 @@ static class StatusCommand
     /// <summary>For a person: one fact a line, one tunnel a row.</summary>
     internal static string Text(AgentStatus s)
     {
-        string[] lines =
-        [
-            $"{s.Role} {s.Cluster}/{s.Gateway}, version {s.Version}",
-            $"control    {s.Server}, {(s.ControlConnected ? "connected" : "not connected: tunnels go on from the last facts")}",
-            $"wireguard  {s.Backend}, MTU {s.Mtu}",
-            $"revision   {s.AppliedRevision} applied of {s.FactsRevision}",
-            $"inventory  {s.Inventory}{(s.InventoryError.Length > 0 ? $": {s.InventoryError}" : "")}",
-            .. s.Error.Length > 0 ? [$"error      {s.Error}"] : Array.Empty<string>(),
-            .. s.Findings.Select(f => $"{f.Severity.ToString().ToLowerInvariant(),-10} {f.Message} {f.Hint}"),
-            "",
-            .. Rows(s.Tunnels),
-        ];
+        string[] lines = [.. s.Node is { } node ? Node(node) : [], .. s.Node is null || s.Gateway.Length > 0 ? Gateway(s) : []];
         return string.Join('\n', lines);
     }
+
+    static IEnumerable<string> Node(NodeStatus n) =>
+    [
+        $"node {n.Name}",
+        $"api        {(n.ApiError.Length > 0 ? n.ApiError : "read and watched")}",
+        $"overlay    {(n.OverlayPort == 0 ? "none: there is no gateway yet, or no other node" : $"UDP port {n.OverlayPort}, {n.Routes} routes")}",
+        $"gateways   {(n.Gateways.Count == 0 ? "none yet" : string.Join(", ", n.Gateways.Select(g => $"{g.Name} on {g.Node}{(g.Alive ? "" : " (does not answer)")}")))}",
+        .. n.Error.Length > 0 ? [$"error      {n.Error}"] : Array.Empty<string>(),
+        .. n.Findings.Select(Line),
+        "",
+    ];
+
+    static IEnumerable<string> Gateway(AgentStatus s) =>
+    [
+        $"{s.Role} {s.Cluster}/{s.Gateway}, version {s.Version}",
+        $"control    {s.Server}, {(s.ControlConnected ? "connected" : "not connected: tunnels go on from the last facts")}",
+        $"wireguard  {s.Backend}, MTU {s.Mtu}",
+        $"revision   {s.AppliedRevision} applied of {s.FactsRevision}",
+        $"inventory  {s.Inventory}{(s.InventoryError.Length > 0 ? $": {s.InventoryError}" : "")}",
+        .. s.Error.Length > 0 ? [$"error      {s.Error}"] : Array.Empty<string>(),
+        .. s.Findings.Select(Line),
+        "",
+        .. Rows(s.Tunnels),
+    ];
+
+    static string Line(Finding f) => $"{f.Severity.ToString().ToLowerInvariant(),-10} {f.Message} {f.Hint}";
 
     static IEnumerable<string> Rows(IEnumerable<TunnelReport> tunnels)
     {

@@ -22,6 +22,9 @@ public static class IptablesForward
         ("iptables-nft", ""), ("ip6tables-nft", ""), ("iptables-legacy", "/proc/net/ip_tables_names"), ("ip6tables-legacy", "/proc/net/ip6_tables_names"),
     ];
 
+    /// <summary>True when iptables-legacy has a filter table here: of its changes nobody tells.</summary>
+    public static bool LegacyIsInForce => Backends.Any(b => b.LegacyTables.Length > 0 && HasFilter(b.LegacyTables));
+
     /// <summary>Makes our chains so in every backend that has a filter table; makes no table where there is none.</summary>
     public static async Task ApplyAsync(bool forwardsFirst, CancellationToken cancellationToken)
     {
@@ -111,10 +114,12 @@ public static class IptablesForward
         .. Devices.SelectMany(d => new[] { $"-A {Edge} -i {d} -j ACCEPT", $"-A {Edge} -o {d} -j ACCEPT" }),
     ];
 
+    static bool HasFilter(string tables) => File.Exists(tables) && File.ReadAllLines(tables).Contains("filter");
+
     // Null when this backend is not in force here.
     static async Task<string?> SavedAsync(string program, string legacyTables, CancellationToken cancellationToken)
     {
-        if (legacyTables.Length > 0 && (!File.Exists(legacyTables) || !File.ReadAllLines(legacyTables).Contains("filter")))
+        if (legacyTables.Length > 0 && !HasFilter(legacyTables))
         {
             return null;
         }

@@ -29,4 +29,21 @@ public sealed record AgentStatus(
     string InventoryError,
     string Error,
     ValueList<TunnelReport> Tunnels,
-    ValueList<Finding> Findings);
+    ValueList<Finding> Findings)
+{
+    /// <summary>Role <c>node</c>; null on a host that is no Kubernetes node.</summary>
+    public NodeStatus? Node { get; init; }
+}
+
+/// <summary>What an agent knows of the Kubernetes node that it is on.</summary>
+/// <param name="Name">Of the node.</param>
+/// <param name="Applied">The node was made as its gateways want it at least once; true as well while the cluster has no gateway.</param>
+/// <param name="Error">Why it could not be made so in the last turn; empty when it could.</param>
+/// <param name="ApiError">Why the cluster's API cannot be used now; empty while it can.</param>
+/// <param name="OverlayPort">UDP; 0 without an overlay.</param>
+/// <param name="Gateways">Of this cluster, as this node sees them.</param>
+/// <param name="Routes">Routes by the overlay.</param>
+public sealed record NodeStatus(string Name, bool Applied, string Error, string ApiError, int OverlayPort, ValueList<GatewaySeen> Gateways, int Routes, ValueList<Finding> Findings);
+
+/// <param name="Alive">It answered one of the last probes by the overlay; its own node does not ask itself.</param>
+public sealed record GatewaySeen(string Name, string Node, bool Alive);

@@ -73,6 +73,8 @@ public sealed class AgentView
         }
     }
 
+    public void Node(NodeStatus node) => Change(s => s with { Node = node });
+
     void Change(Func<AgentStatus, AgentStatus> change)
     {
         lock (_lock)

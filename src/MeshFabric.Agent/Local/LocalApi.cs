@@ -23,9 +23,17 @@ public static class LocalApi
         endpoints.MapGet(StatusPath, (HttpContext context) => context.Connection.LocalPort == 0 ? Results.Json(Status(context.RequestServices), MeshJson.Options) : Results.NotFound());
     }
 
-    static IResult Ready(AgentView view) => view.Status is { AppliedRevision: > 0, Error.Length: 0 }
-        ? TypedResults.Text("ok\n")
-        : TypedResults.Text($"not ready: {(view.Status.Error.Length > 0 ? view.Status.Error : "not enrolled, or nothing applied yet")}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+    static IResult Ready(AgentView view) => WhyNotReady(view.Status) is { } reason
+        ? TypedResults.Text($"not ready: {reason}\n", statusCode: StatusCodes.Status503ServiceUnavailable)
+        : TypedResults.Text("ok\n");
+
+    // On a Kubernetes node the gateway's part counts once this node is one.
+    static string? WhyNotReady(AgentStatus status) =>
+        status.Error.Length > 0 ? status.Error
+        : status.Node is { Error.Length: > 0 } broken ? broken.Error
+        : status.Node is { Applied: false } ? "the cluster's API was not read yet"
+        : status.AppliedRevision == 0 && (status.Node is null || status.Gateway.Length > 0) ? "not enrolled, or nothing applied yet"
+        : null;
 
     static AgentStatus Status(IServiceProvider services) => services.GetRequiredService<AgentView>().Status with
     {

@@ -1,6 +1,7 @@
 using System.Net;
 using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Agent.Linux;
+using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.State;
@@ -15,12 +16,14 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Role <c>node</c>: keeps this node as its cluster's gateways want it, and tells them what is to be known of it. Goes on from disk while the cluster's API is gone.</summary>
-sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, INodeObserver observer, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
+sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, INodeObserver observer, AgentView view, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
 {
     static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(500);
 
-    // nf_tables tells of its changes at once; iptables-legacy does not.
-    static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(3);
+    // nf_tables tells of its changes, and with it iptables-nft; iptables-legacy does not. Each look starts processes: a service proxy that writes all the time is not followed faster.
+    static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan LegacyCheck = TimeSpan.FromSeconds(3);
+    static readonly TimeSpan SoonestCheck = TimeSpan.FromSeconds(1);
 
     // The plug-in's files, links and rules change seldom, and reading them starts processes.
     static readonly TimeSpan ObservationPeriod = TimeSpan.FromSeconds(30);
@@ -28,6 +31,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
 
     readonly OverlayFile _file = new(state.Directory);
     readonly GatewayProbes _probes = new(time);
+    OverlayFacts _facts = OverlayFacts.Empty;
     NodeObservation? _observation;
     long _observedAt;
     bool _observeSoon;
@@ -63,6 +67,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
                 break;
             }
 
+            Show();
             await api.Changed.WaitAsync(Turn, stoppingToken);
         }
 
@@ -83,7 +88,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
                 _probes.Reset();
             }
 
-            Config = config;
+            (Config, _facts) = (config, facts);
             await reconciler.ReconcileAsync(config, FirewallDue(), cancellationToken);
             _probes.Send(facts, config, api.Changed.Wake);
             if (api.Facts is not null)
@@ -94,6 +99,16 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
 
         await ReportAsync(overlay, observation, cancellationToken);
     }
+
+    void Show() => view.Node(new NodeStatus(
+        settings.Node,
+        Config is not null,
+        _failed ?? "",
+        api.Failure ?? "",
+        Config?.Overlay?.Port ?? 0,
+        _facts.Gateways.Select(g => new GatewaySeen(g.Name, g.Node, _probes.IsAlive(g.Name))).ToValueList(),
+        Config?.Routes.Count ?? 0,
+        Config?.Findings ?? []));
 
     async Task<NodeObservation> ObserveAsync(CancellationToken cancellationToken)
     {
@@ -138,12 +153,14 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
 
     bool FirewallDue()
     {
-        var changes = (KernelChange)Interlocked.Exchange(ref _kernelChanges, 0);
-        if (!changes.HasFlag(KernelChange.Firewall) && time.GetElapsedTime(_firewallCheckedAt) < FirewallCheck)
+        var age = time.GetElapsedTime(_firewallCheckedAt);
+        var changed = ((KernelChange)Volatile.Read(ref _kernelChanges)).HasFlag(KernelChange.Firewall);
+        if (age < SoonestCheck || (!changed && age < (IptablesForward.LegacyIsInForce ? LegacyCheck : FirewallCheck)))
         {
             return false;
         }
 
+        Interlocked.Exchange(ref _kernelChanges, 0);
         _firewallCheckedAt = time.GetTimestamp();
         return true;
     }
