@@ -20,6 +20,7 @@ public sealed class LinuxNodeFirewall : INodeFirewall
         if (!await _table.IsInPlaceAsync(script, cancellationToken))
         {
             await _table.ApplyAsync(script, cancellationToken);
+            HiddenFlows.Forget(config);
         }
 
         await IptablesForward.ApplyAsync(config.ForwardsFirst, cancellationToken);
