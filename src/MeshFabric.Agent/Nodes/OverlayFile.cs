@@ -8,6 +8,8 @@ namespace MeshFabric.Agent.Nodes;
 /// <summary>The last facts of the overlay, on disk: a node restarts without its cluster's API.</summary>
 sealed class OverlayFile(AgentStateDirectory state)
 {
+    static readonly JsonSerializerOptions Json = new(MeshJson.Lenient) { Converters = { new AddressConverter() } };
+
     OverlayFacts? _written;
 
     string Path => System.IO.Path.Combine(state.Directory, "overlay.json");
@@ -17,7 +19,7 @@ sealed class OverlayFile(AgentStateDirectory state)
     {
         try
         {
-            return _written ??= File.Exists(Path) ? JsonSerializer.Deserialize<OverlayFacts>(File.ReadAllText(Path), MeshJson.Lenient) : null;
+            return _written ??= File.Exists(Path) ? JsonSerializer.Deserialize<OverlayFacts>(File.ReadAllText(Path), Json) : null;
         }
         catch (Exception e) when (e is JsonException or IOException or FormatException)
         {
@@ -29,7 +31,7 @@ sealed class OverlayFile(AgentStateDirectory state)
     {
         if (facts != _written)
         {
-            state.Write(Path, JsonSerializer.Serialize(facts, MeshJson.Options));
+            state.Write(Path, JsonSerializer.Serialize(facts, Json));
             _written = facts;
         }
     }
