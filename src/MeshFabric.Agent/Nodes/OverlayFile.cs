@@ -2,13 +2,14 @@ using System.Text.Json;
 using MeshFabric.Agent.State;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>The last facts of the overlay, on disk: a node restarts without its cluster's API.</summary>
 sealed class OverlayFile(AgentStateDirectory state)
 {
-    static readonly JsonSerializerOptions Json = new(MeshJson.Lenient) { Converters = { new AddressConverter() } };
+    static readonly JsonSerializerOptions Json = new(MeshJson.Lenient) { Converters = { new IPAddressJsonConverter() } };
 
     OverlayFacts? _written;
 
