@@ -28,15 +28,18 @@ archive() {
   local tar=(tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner) to=$work/archive
   rm -rf "$to"; mkdir -p "$to/layer"
   "${tar[@]}" -cf "$to/layer/layer.tar" -C "$from" .
-  jq -cn --arg layer "sha256:$(sha256sum "$to/layer/layer.tar" | cut -d' ' -f1)" --arg env "$(printf '%s\n' "${env[@]}")" '{
+  # Named by its content: two archives may be imported at once.
+  local layer; layer=$(sha256sum "$to/layer/layer.tar" | cut -d' ' -f1)
+  mv "$to/layer" "$to/$layer"
+  jq -cn --arg layer "sha256:$layer" --arg env "$(printf '%s\n' "${env[@]}")" '{
       created: "1970-01-01T00:00:00Z", architecture: "amd64", os: "linux",
       config: {Env: ($env | split("\n")), Entrypoint: $ARGS.positional, WorkingDir: "/"},
       rootfs: {type: "layers", diff_ids: [$layer]}, history: [{created: "1970-01-01T00:00:00Z", created_by: "build-image.sh"}]
     }' --args -- "$@" >"$to/config.json"
   local config; config=$(sha256sum "$to/config.json" | cut -d' ' -f1).json
   mv "$to/config.json" "$to/$config"
-  jq -cn --arg config "$config" --arg reference "$reference" '[{Config: $config, RepoTags: [$reference], Layers: ["layer/layer.tar"]}]' >"$to/manifest.json"
-  "${tar[@]}" -cf "$out.new" -C "$to" manifest.json "$config" layer
+  jq -cn --arg config "$config" --arg reference "$reference" --arg layer "$layer" '[{Config: $config, RepoTags: [$reference], Layers: [$layer + "/layer.tar"]}]' >"$to/manifest.json"
+  "${tar[@]}" -cf "$out.new" -C "$to" manifest.json "$config" "$layer"
   mv "$out.new" "$out"
 }
 
@@ -69,8 +72,8 @@ tools() { # tools ROOTFS: busybox, and a name for each of its tools that is not 
 }
 
 pause() {
-  mkdir -p "$1"; install "$(command -v busybox)" "$1/pause"
-  archive "$1" meshfabric/pause:1 "$2" -- /pause sleep 2147483647
+  mkdir -p "$1"; install "$(command -v busybox)" "$1/busybox"
+  archive "$1" meshfabric/pause:1 "$2" -- /busybox sleep 2147483647
 }
 echo_() {
   dotnet publish tests/MeshFabric.Echo -c Release -r linux-x64 -p:PublishAot=true -p:ArtifactsPath="$work/artifacts" -p:DebugType=none -o "$work/echo" -v quiet --nologo >"$work/log" 2>&1 ||

@@ -83,9 +83,12 @@ public sealed class KubeCluster : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            throw new LabException($"{e.Message}\n{string.Join('\n', Nodes.Select(n => n.Logs()))}");
+            throw new LabException($"{e.Message}\n{Logs()}");
         }
     }
+
+    /// <summary>The ends of the logs of all nodes.</summary>
+    public string Logs() => string.Join('\n', Nodes.Select(n => n.Logs()));
 
     /// <summary>A kubeconfig of the administrator with another server, such as a relay of this machine.</summary>
     public string KubeconfigFor(string server) => _api.KubeconfigOf("admin", server);
@@ -138,6 +141,11 @@ public sealed class KubeCluster : IAsyncDisposable
 
     async Task<bool> IsReadyAsync(CancellationToken cancellationToken)
     {
+        if (Nodes.FirstOrDefault(n => n.IsBroken) is { } broken)
+        {
+            throw new LabException($"{broken.Name} did not boot\n{broken.Logs()}");
+        }
+
         var nodes = await Client.CoreV1.ListNodeAsync(cancellationToken: cancellationToken);
         var on = Nodes.Where(n => n.IsOn).Select(n => n.Name).ToList();
         var ready = nodes.Items.Where(n => n.Status.Conditions.Any(c => c is { Type: "Ready", Status: "True" }) && n.Spec.Taints is not { Count: > 0 }).Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);

@@ -32,6 +32,9 @@ public sealed class KubeNode
 
     public bool IsOn => Machine.Pid is not null;
 
+    /// <summary>It was switched on, and its first process ended all the same.</summary>
+    public bool IsBroken => File.Exists(Machine.PidFile) && !IsOn;
+
     ClusterTopology Cluster => _lab.Topology.Cluster(Host.Cluster);
 
     LabProcess Machine => _lab.Process(Name, Script);
@@ -58,6 +61,7 @@ public sealed class KubeNode
         // The kernel would go on forwarding and answering in a namespace whose programs are dead.
         (await InNetworkAsync($"ip link set {KubeNetwork.Card} down", cancellationToken)).Checked($"cutting {Name} off");
         await Machine.StopAsync("KILL", cancellationToken);
+        File.Delete(Machine.PidFile);
         await NodeCgroups.RemoveAsync(Directory, cancellationToken);
     }
 

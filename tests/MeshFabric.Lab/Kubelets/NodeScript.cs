@@ -42,7 +42,6 @@ static class NodeScript
         echo "${stat%% *} $(cut -d' ' -f20 <<<"${stat##*) }")" >"$node/machine.pid.new"
         mv "$node/machine.pid.new" "$node/machine.pid"
         hostname {{host.Name}}
-        mount --make-rshared /
         mount -t proc -o nosuid,nodev,noexec proc /proc
         hierarchies=$(cut -d: -f2 /proc/self/cgroup)
         mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
@@ -60,12 +59,14 @@ static class NodeScript
         mount -t tmpfs -o mode=755,size=64m node /run
         mkdir /run/containerd /run/wireguard /run/lock /run/node
         mount --bind "$node" /run/node
-        mount --bind "$disk/lib" /var/lib
-        mount --bind "$disk/log" /var/log
+        mount --bind /run/node/disk/log /var/log
+        mount --bind /run/node/disk/lib /var/lib
         mkdir -p "$node" /var/lib/{kubelet,cni,meshfabric} /var/log/{pods,containers} /etc/cni/net.d
         mount --bind /run/node "$node"
         umount /run/node
         rmdir /run/node
+        # As systemd has it: what kubelet mounts for a pod is seen in containers that ask for it. Not before, or the mounts above would be repeated below each other.
+        mount --make-rshared /
         echo {{host.Name}} >/etc/hostname
         cp "$node/etc/cni.conflist" /etc/cni/net.d/10-lab.conflist
 

@@ -39,7 +39,7 @@ sealed class KubeCommands(PrivateKubeApiOptions options, KubePorts ports, KubeCe
     {
         var only = options.Kubelets.Count > 0
             // A dead node is seen after 16 s, not after 40.
-            ? new[] { "--node-monitor-period=2s", "--node-monitor-grace-period=16s" }
+            ? new[] { "--node-monitor-period=2s", "--node-monitor-grace-period=16s", $"--flex-volume-plugin-dir={options.Directory}/volume-plugins" }
             : ["--controllers=nodeipam,serviceaccount,serviceaccount-token,namespace"];
         return
         [

@@ -41,6 +41,9 @@ public static class NodeObjects
     static V1NodeStatus Status(NodeObject node) => new()
     {
         Addresses = [.. node.Addresses.Select(a => new V1NodeAddress { Address = a, Type = "InternalIP" }), .. node.ExternalAddresses.Select(a => new V1NodeAddress { Address = a, Type = "ExternalIP" }), new V1NodeAddress { Address = node.Name, Type = "Hostname" }],
+        // A kubelet that finds its Node object made beforehand adds to these and does not bear their absence.
+        Capacity = new Dictionary<string, ResourceQuantity> { ["pods"] = new("110") },
+        Allocatable = new Dictionary<string, ResourceQuantity> { ["pods"] = new("110") },
         Conditions = [new V1NodeCondition { Type = "Ready", Status = node.Ready ? "True" : "False", Reason = "Test", Message = string.Create(CultureInfo.InvariantCulture, $"ready: {node.Ready}") }],
         NodeInfo = new V1NodeSystemInfo
         {
