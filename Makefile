@@ -9,7 +9,7 @@ ROUNDS ?=
 export KUBERNETES ROUNDS
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-kernel bench demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: images help build test test-kernel bench demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ lab-down: ## Removes the lab
 
 kubernetes-binaries: ## Real Kubernetes from Debian's source package, built once into the cache (8 to 20 minutes cold)
 	@tests/kubernetes/build-binaries.sh $(CACHE)/kubernetes
+
+images: ## Container images without a container engine: the agent's in out/images, those of the labs' pods in the cache
+	@MESHFABRIC_CACHE=$(CACHE) deploy/images/build-image.sh pause echo agent
 
 packages: ## Installs the Debian packages that build, demo and tests need
 	@deploy/scripts/install-packages.sh gateway services lab$(if $(filter yes,$(KUBERNETES)), kubernetes)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# test.sh [unit|server|host|e2e|cni|format|kernel ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
+# test.sh [unit|server|host|e2e|cni|kubernetes|format|kernel ...] - installs what is missing, builds, runs the tests; the last line is "N passed, N failed".
 # kernel (the kernel's own WireGuard, in QEMU; 2 minutes) runs only when it is asked for.
 # Logs go to artifacts/test-logs. Exit status 0 only when nothing failed and something passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-all=(format unit server host e2e cni)
+all=(format unit server host e2e cni kubernetes)
 [ $# -gt 0 ] && suites=("$@") || suites=("${all[@]}")
 declare -A project=(
   [unit]=MeshFabric.Tests
@@ -13,6 +13,7 @@ declare -A project=(
   [host]=MeshFabric.Host.Tests
   [e2e]=MeshFabric.EndToEnd.Tests
   [cni]=MeshFabric.Cni.Tests
+  [kubernetes]=MeshFabric.Kubernetes.Tests
   [kernel]=MeshFabric.Kernel.Tests
 )
 configuration=${CONFIGURATION:-Debug}
@@ -50,18 +51,20 @@ wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
 wants e2e && groups+=(gateway services lab kubernetes)
 wants cni && groups+=(gateway services lab kubernetes cni)
+wants kubernetes && groups+=(gateway services lab kubernetes)
 wants kernel && groups+=(kernel lab)
 if [ ${#groups[@]} -gt 0 ]; then
   say "packages"
   deploy/scripts/install-packages.sh "${groups[@]}" >"$logs/packages.log" 2>&1 </dev/null || { fail "packages"; tail -20 "$logs/packages.log"; exit 1; }
 fi
-if wants server || wants e2e || wants cni; then
+if wants server || wants e2e || wants cni || wants kubernetes; then
   [ -x "$cache/kubernetes/bin/kube-apiserver" ] || say "building Kubernetes from Debian's source package (8 to 20 minutes, once)"
   tests/kubernetes/build-binaries.sh "$cache/kubernetes" >"$logs/kubernetes.log" 2>&1 </dev/null || { fail "kubernetes binaries"; tail -20 "$logs/kubernetes.log"; exit 1; }
 fi
 step "build ($configuration, warnings are errors)" build dotnet build MeshFabric.sln -c "$configuration" -v minimal --nologo || { grep -E 'error' "$logs/build.log" | sort -u | head -20; exit 1; }
 if wants format; then step "format" format dotnet format MeshFabric.sln --no-restore --verify-no-changes; fi
 if wants e2e || wants cni; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi
+if wants kubernetes; then step "container images" images deploy/images/build-image.sh pause echo || exit 1; fi
 
 for s in "${suites[@]}"; do
   [ "$s" != format ] || continue

@@ -39,6 +39,7 @@ public sealed class OneCluster : IAsyncLifetime
 
         if (Lab is not null)
         {
+            KeptLogs.Of(Lab);
             await Lab.DisposeAsync();
         }
     }

@@ -56,7 +56,7 @@ public sealed class PowerTests
         var script = $"""
             ip -o link | cut -d' ' -f2 | sort
             ls /run/netns 2>/dev/null | grep '^{lab}-' || true
-            ls -d /run/containerd /run/wireguard /var/lib/kubelet /var/lib/cni /var/lib/meshfabric /etc/cni /opt/cni /opt/containerd /usr/libexec/kubernetes 2>/dev/null || true
+            ls -d /run/containerd /run/wireguard /var/lib/kubelet /var/lib/cni /var/lib/meshfabric /etc/cni /opt/cni /opt/containerd /usr/libexec/kubernetes /lib/modules 2>/dev/null || true
             ls /var/lib/meshfabric-lab 2>/dev/null | grep '^{lab}$' || true
             nft list ruleset
             grep -c {lab} /proc/mounts || true

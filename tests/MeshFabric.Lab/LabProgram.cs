@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MeshFabric.Lab.Control;
+using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
@@ -17,7 +18,7 @@ static class LabProgram
     public static async Task<int> RunAsync(string[] args) =>
         await new RootCommand("Clusters as network namespaces of this machine.\n\nExamples:\n  mflab up play --programs out\n  mflab exec play aurora-w1-p1 ping 10.20.1.10\n  mflab down play")
         {
-            Up(), List(), Hosts(), Exec(), Mfctl(), Serve(), Down(),
+            Up(), List(), Hosts(), Exec(), Mfctl(), Power(), Serve(), Down(),
         }.Parse(args).InvokeAsync();
 
     /// <summary>Three clusters of two gateways; the last two use the same CIDRs inside.</summary>
@@ -33,23 +34,41 @@ static class LabProgram
             ]);
     }
 
+    /// <summary>As <see cref="ThreeClusters"/>, of two real kubelets each.</summary>
+    public static LabSpec ThreeClustersOfKubelets(string name) => new(
+        name,
+        [
+            ClusterSpec.OfKubelets("aurora", "10.10.0.0/16") with { Provider = "aws", Region = "eu-west-1" },
+            ClusterSpec.OfKubelets("borealis", "10.20.0.0/16") with { Provider = "gce", Region = "europe-north1" },
+            ClusterSpec.OfKubelets("cirrus", "10.20.0.0/16") with { Region = "berlin" },
+        ]);
+
     static Command Up()
     {
         var programs = new Option<string?>("--programs") { Description = "Directory of the product's programs; without it: the network alone" };
         var port = new Option<int>("--api-port") { Description = "Port of this machine's loopback that reaches the API", DefaultValueFactory = _ => 0 };
         var kubernetes = new Option<bool>("--kubernetes") { Description = "Each cluster has a real Kubernetes API" };
+        var kubelets = new Option<bool>("--kubelets") { Description = "Each cluster has real kubelets and pods; joined, its agents are pods too" };
         var join = new Option<bool>("--join") { Description = "Join the clusters too" };
-        var command = new Command("up", "A lab of three clusters, with a server in every pod; it stays until it is removed") { NameArgument, programs, port, kubernetes, join };
+        var command = new Command("up", "A lab of three clusters, with a server in every pod; it stays until it is removed") { NameArgument, programs, port, kubernetes, kubelets, join };
         command.SetAction((result, cancellationToken) => GuardAsync(async () =>
         {
             var name = result.GetValue(NameArgument)!;
             var started = TimeProvider.System.GetTimestamp();
             void Say(string text) => Console.WriteLine($"[{TimeProvider.System.GetElapsedTime(started).TotalSeconds,4:0} s] {text}");
-            var spec = ThreeClusters(name, result.GetValue(kubernetes)) with { ApiPort = result.GetValue(port) };
+            var spec = (result.GetValue(kubelets) ? ThreeClustersOfKubelets(name) : ThreeClusters(name, result.GetValue(kubernetes))) with { ApiPort = result.GetValue(port) };
             if (result.GetValue(programs) is not { } folder)
             {
                 Say("network: an internet and 3 clusters");
-                await ServeAsync(await Lab.CreateAsync(spec, null, cancellationToken), cancellationToken);
+                var bare = await Lab.CreateAsync(spec, null, cancellationToken);
+                if (result.GetValue(kubelets))
+                {
+                    Say("kubelets");
+                    await KubeCluster.StartAllAsync(bare, [], cancellationToken);
+                }
+
+                await ServeAsync(bare, cancellationToken);
+                Say("up");
                 return 0;
             }
 
@@ -127,6 +146,24 @@ static class LabProgram
         return command;
     }
 
+    static Command Power()
+    {
+        var host = new Argument<string>("node") { Description = "Such as aurora-n1" };
+        var state = new Argument<string>("state") { Description = "on or off" };
+        state.AcceptOnlyFromAmong("on", "off");
+        var command = new Command("power", "Switches a machine with a kubelet on or off, as its power switch would") { NameArgument, host, state };
+        command.SetAction((result, cancellationToken) => GuardAsync(async () =>
+        {
+            var lab = Existing(result);
+            var node = lab.Topology[result.GetValue(host)!];
+            await using var cluster = KubeCluster.Attach(lab, node.Cluster);
+            var machine = cluster.Nodes.FirstOrDefault(n => n.Name == node.Name) ?? throw new LabException($"{node.Name} has no kubelet; these have: {string.Join(", ", cluster.Nodes.Select(n => n.Name))}");
+            await (result.GetValue(state) == "on" ? machine.PowerOnAsync(cancellationToken) : machine.PowerOffAsync(cancellationToken));
+            return 0;
+        }));
+        return command;
+    }
+
     static Command Serve()
     {
         var command = new Command("serve", "Servers in the lab's pods and the relay to its API; started by up") { NameArgument };
@@ -136,6 +173,8 @@ static class LabProgram
             var lab = Existing(result);
             await using var servers = PodServers.Start(lab.Topology);
             await using var relay = lab.Spec.ApiPort == 0 ? null : NamespaceRelay.Start(lab.Topology["control"], LabAddresses.Control, LabAddresses.ControlPort, lab.Spec.ApiPort);
+            var clusters = lab.Spec.Clusters.Where(c => c.Kubelets > 0).Select(c => KubeCluster.Attach(lab, c.Name)).ToList();
+            clusters.ForEach(c => c.WriteLocalKubeconfig());
             Console.WriteLine(Serving);
             await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return 0;

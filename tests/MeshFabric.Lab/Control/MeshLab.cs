@@ -1,3 +1,4 @@
+using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 
@@ -37,13 +38,23 @@ public sealed class MeshLab : IAsyncDisposable
         {
             say("PostgreSQL, RabbitMQ, schema and control service");
             var control = await ControlPlane.CreateAsync(lab, cancellationToken);
-            foreach (var cluster in spec.Clusters.Where(c => c.Kind == "kubernetes"))
+            foreach (var cluster in spec.Clusters.Where(c => c is { Kind: "kubernetes", Kubelets: 0 }))
             {
                 say($"a Kubernetes API for {cluster.Name}");
                 await ClusterApi.StartAsync(lab, cluster.Name, cancellationToken);
             }
 
-            say($"an agent on each of {lab.Topology.Gateways.Count()} gateways");
+            if (spec.Clusters.Any(c => c.Kubelets > 0))
+            {
+                say("kubelets");
+                await KubeCluster.StartAllAsync(lab, [KubeImages.Agent(programs)], cancellationToken);
+            }
+
+            if (lab.Topology.Gateways.Any())
+            {
+                say($"an agent on each of {lab.Topology.Gateways.Count()} gateways");
+            }
+
             var mesh = new MeshLab(lab, control);
             foreach (var gateway in lab.Topology.Gateways)
             {
@@ -74,13 +85,18 @@ public sealed class MeshLab : IAsyncDisposable
     public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) =>
         Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", "mfctl", .. words], cancellationToken);
 
-    /// <summary>Joins a cluster as a person would: by its inventory file, or by its Kubernetes API.</summary>
+    /// <summary>Joins a cluster as a person would: by its inventory file, by its Kubernetes API, or with agents that run as its pods.</summary>
     public async Task JoinAsync(string cluster, CancellationToken cancellationToken) =>
         await MfctlAsync(cancellationToken, [.. JoinCommand(cluster)]);
 
     /// <summary>The words after <c>mfctl</c> that join a cluster of the lab.</summary>
     public IReadOnlyList<string> JoinCommand(string cluster)
     {
+        if (Lab.Topology.Cluster(cluster).Spec.Kubelets > 0)
+        {
+            return ["cluster", "join", cluster, .. Source(cluster)];
+        }
+
         var gateways = Lab.Topology.Gateways.Where(g => g.Cluster == cluster).ToList();
         var behindNat = Lab.Topology.Cluster(cluster).Spec.Nat is not null;
         return

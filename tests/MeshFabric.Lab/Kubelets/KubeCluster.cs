@@ -70,6 +70,14 @@ public sealed class KubeCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>As <see cref="StartAsync"/>, all clusters of the lab that have kubelets, at once, with <see cref="EchoWorkload"/> in the namespace <c>demo</c>, a pod of it for every node.</summary>
+    public static Task StartAllAsync(Lab lab, IReadOnlyList<string> images, CancellationToken cancellationToken) =>
+        Task.WhenAll(lab.Spec.Clusters.Where(c => c.Kubelets > 0).Select(async spec =>
+        {
+            await using var cluster = await StartAsync(lab, spec.Name, images, cancellationToken);
+            await EchoWorkload.RunAsync(cluster, "demo", spec.Kubelets, cancellationToken);
+        }));
+
     /// <summary>One that is up already, whoever started it.</summary>
     public static KubeCluster Attach(Lab lab, string cluster) => new(lab, cluster, PrivateKubeApi.Attach(ApiOptions(lab, cluster)));
 
@@ -90,8 +98,15 @@ public sealed class KubeCluster : IAsyncDisposable
     /// <summary>The ends of the logs of all nodes.</summary>
     public string Logs() => string.Join('\n', Nodes.Select(n => n.Logs()));
 
-    /// <summary>A kubeconfig of the administrator with another server, such as a relay of this machine.</summary>
-    public string KubeconfigFor(string server) => _api.KubeconfigOf("admin", server);
+    /// <summary>The administrator's, for kubectl on this machine; works as long as this object lives.</summary>
+    public string WriteLocalKubeconfig()
+    {
+        var file = Path.Combine(Path.GetDirectoryName(Kubeconfig)!, "local.kubeconfig");
+        KubeCertificates.WriteSecret(file, LocalKubeconfig);
+        return file;
+    }
+
+    string LocalKubeconfig => _api.KubeconfigOf("admin", $"https://127.0.0.1:{_relay.Port}");
 
     public async ValueTask DisposeAsync()
     {
@@ -114,7 +129,7 @@ public sealed class KubeCluster : IAsyncDisposable
 
     KubernetesClientConfiguration Configuration()
     {
-        using var text = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(KubeconfigFor($"https://127.0.0.1:{_relay.Port}")));
+        using var text = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(LocalKubeconfig));
         return KubernetesClientConfiguration.BuildConfigFromConfigFile(text);
     }
 

@@ -16,10 +16,12 @@ public static class KubeImages
     /// <exception cref="LabException">They were not made yet.</exception>
     public static IReadOnlyList<string> Own => [Archive("pause"), Archive("echo")];
 
-    /// <exception cref="LabException">It was not made yet; the message says how.</exception>
-    public static string Archive(string name)
-    {
-        var file = Path.Combine(KubePrograms.Cache, "images", name + ".tar");
-        return File.Exists(file) ? file : throw new LabException($"{file} is missing: run 'make images'");
-    }
+    /// <summary>Archive of the agent's image, <c>meshfabric/agent:VERSION</c>.</summary>
+    /// <param name="programs">Directory of the product's programs; the image is made beside them.</param>
+    /// <exception cref="LabException">It was not made yet.</exception>
+    public static string Agent(string programs) => Existing(Path.Combine(programs, "images", "agent.tar"));
+
+    static string Archive(string name) => Existing(Path.Combine(KubePrograms.Cache, "images", name + ".tar"));
+
+    static string Existing(string file) => File.Exists(file) ? file : throw new LabException($"{file} is missing: run 'make images'");
 }

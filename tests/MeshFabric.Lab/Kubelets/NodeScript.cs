@@ -54,8 +54,10 @@ static class NodeScript
 
         # Files of its own. /etc is this machine's with the node's changes above it.
         disk=$node/disk
-        mkdir -p "$disk"/{etc,etc.work,lib,log}
+        mkdir -p "$disk"/{etc,etc.work,usr-lib,usr-lib.work,lib,log}
         mount -t overlay -o "lowerdir=/etc,upperdir=$disk/etc,workdir=$disk/etc.work" node /etc
+        # A pod that mounts /lib/modules makes it where there is none.
+        [ -d /lib/modules ] || mount -t overlay -o "lowerdir=/usr/lib,upperdir=$disk/usr-lib,workdir=$disk/usr-lib.work" node /usr/lib
         mount -t tmpfs -o mode=755,size=64m node /run
         mkdir /run/containerd /run/wireguard /run/lock /run/node
         mount --bind "$node" /run/node
