@@ -27,6 +27,7 @@ archive() {
   while [ "$1" != -- ]; do env+=("$1"); shift; done; shift
   local tar=(tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner) to=$work/archive
   rm -rf "$to"; mkdir -p "$to/layer"
+  chmod -R a+rX "$from"
   "${tar[@]}" -cf "$to/layer/layer.tar" -C "$from" .
   # Named by its content: two archives may be imported at once.
   local layer; layer=$(sha256sum "$to/layer/layer.tar" | cut -d' ' -f1)

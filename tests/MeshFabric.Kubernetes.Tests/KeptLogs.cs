@@ -6,22 +6,11 @@ static class KeptLogs
     /// <summary>Copies the logs of all hosts and of the API servers to artifacts/test-logs/kubernetes.</summary>
     public static void Of(MeshFabric.Lab.Lab lab)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Root(), "artifacts", "test-logs", "kubernetes")).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(Repository.Root, "artifacts", "test-logs", "kubernetes")).FullName;
         // Not deeper: below are the disks of nodes.
         foreach (var log in Directory.EnumerateFiles(lab.Directory, "*.log", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }))
         {
             File.Copy(log, Path.Combine(folder, Path.GetRelativePath(lab.Directory, log).Replace('/', '-')), overwrite: true);
         }
-    }
-
-    static string Root()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "MeshFabric.sln")))
-        {
-            directory = directory.Parent;
-        }
-
-        return directory?.FullName ?? throw new InvalidOperationException("run from a checkout: MeshFabric.sln was not found");
     }
 }

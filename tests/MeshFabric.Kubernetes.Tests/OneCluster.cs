@@ -25,7 +25,7 @@ public sealed class OneCluster : IAsyncLifetime
     {
         var started = TimeProvider.System.GetTimestamp();
         Lab = await MeshFabric.Lab.Lab.CreateAsync(Spec, null, CancellationToken.None);
-        Cluster = await KubeCluster.StartAsync(Lab, "aurora", [], CancellationToken.None);
+        Cluster = await KubeCluster.StartAsync(Lab, "aurora", [KubeImages.Agent(Path.Combine(Repository.Root, "out"))], CancellationToken.None);
         Start = TimeProvider.System.GetElapsedTime(started);
         await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"2 nodes ready after {Start.TotalSeconds:0.0} s"));
     }

@@ -18,7 +18,7 @@ static class LabProgram
     public static async Task<int> RunAsync(string[] args) =>
         await new RootCommand("Clusters as network namespaces of this machine.\n\nExamples:\n  mflab up play --programs out\n  mflab exec play aurora-w1-p1 ping 10.20.1.10\n  mflab down play")
         {
-            Up(), List(), Hosts(), Exec(), Mfctl(), Power(), Serve(), Down(),
+            Up(), List(), Hosts(), Exec(), Mfctl(), KubeCommands.Pods(NameArgument), KubeCommands.Pod(NameArgument), KubeCommands.Power(NameArgument), Serve(), Down(),
         }.Parse(args).InvokeAsync();
 
     /// <summary>Three clusters of two gateways; the last two use the same CIDRs inside.</summary>
@@ -146,24 +146,6 @@ static class LabProgram
         return command;
     }
 
-    static Command Power()
-    {
-        var host = new Argument<string>("node") { Description = "Such as aurora-n1" };
-        var state = new Argument<string>("state") { Description = "on or off" };
-        state.AcceptOnlyFromAmong("on", "off");
-        var command = new Command("power", "Switches a machine with a kubelet on or off, as its power switch would") { NameArgument, host, state };
-        command.SetAction((result, cancellationToken) => GuardAsync(async () =>
-        {
-            var lab = Existing(result);
-            var node = lab.Topology[result.GetValue(host)!];
-            await using var cluster = KubeCluster.Attach(lab, node.Cluster);
-            var machine = cluster.Nodes.FirstOrDefault(n => n.Name == node.Name) ?? throw new LabException($"{node.Name} has no kubelet; these have: {string.Join(", ", cluster.Nodes.Select(n => n.Name))}");
-            await (result.GetValue(state) == "on" ? machine.PowerOnAsync(cancellationToken) : machine.PowerOffAsync(cancellationToken));
-            return 0;
-        }));
-        return command;
-    }
-
     static Command Serve()
     {
         var command = new Command("serve", "Servers in the lab's pods and the relay to its API; started by up") { NameArgument };
@@ -197,9 +179,10 @@ static class LabProgram
         return command;
     }
 
-    static Lab Existing(ParseResult result)
+    static Lab Existing(ParseResult result) => Existing(result.GetValue(NameArgument)!);
+
+    internal static Lab Existing(string name)
     {
-        var name = result.GetValue(NameArgument)!;
         return Lab.Attach(name) ?? throw new LabException($"there is no lab '{name}' (mflab list)");
     }
 
@@ -211,7 +194,7 @@ static class LabProgram
         return process.ExitCode;
     }
 
-    static async Task<int> GuardAsync(Func<Task<int>> action)
+    internal static async Task<int> GuardAsync(Func<Task<int>> action)
     {
         try
         {

@@ -9,6 +9,9 @@ public static class EchoWorkload
 {
     public const string Name = "echo";
 
+    /// <summary>Where <c>mflab up</c> puts it.</summary>
+    public const string DemoNamespace = "demo";
+
     /// <summary>Container that serves, and one beside it that only waits: two containers of one pod.</summary>
     public const string Server = "server", Neighbour = "neighbour";
 
@@ -32,7 +35,7 @@ public static class EchoWorkload
         await Until.TrueAsync(
             async () =>
             {
-                pods = [.. (await cluster.Client.CoreV1.ListNamespacedPodAsync(inNamespace, labelSelector: $"app={Name}", cancellationToken: cancellationToken)).Items.Where(p => p.Metadata.DeletionTimestamp is null).OrderBy(p => p.Spec.NodeName, StringComparer.Ordinal)];
+                pods = await ListAsync(cluster, inNamespace, cancellationToken);
                 return pods.Count == replicas && pods.All(IsReady);
             },
             Limit,
@@ -40,6 +43,16 @@ public static class EchoWorkload
             cancellationToken);
         return pods;
     }
+
+    /// <summary>Its ready pods, by node.</summary>
+    public static async Task<IReadOnlyList<V1Pod>> ReadyAsync(KubeCluster cluster, string inNamespace, CancellationToken cancellationToken) =>
+        [.. (await ListAsync(cluster, inNamespace, cancellationToken)).Where(IsReady)];
+
+    static async Task<IReadOnlyList<V1Pod>> ListAsync(KubeCluster cluster, string inNamespace, CancellationToken cancellationToken) =>
+    [
+        .. (await cluster.Client.CoreV1.ListNamespacedPodAsync(inNamespace, labelSelector: $"app={Name}", cancellationToken: cancellationToken)).Items
+            .Where(p => p.Metadata.DeletionTimestamp is null).OrderBy(p => p.Spec.NodeName, StringComparer.Ordinal).ThenBy(p => p.Metadata.Name, StringComparer.Ordinal),
+    ];
 
     static bool IsReady(V1Pod pod) => pod.Status.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true;
 

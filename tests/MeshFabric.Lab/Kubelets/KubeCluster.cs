@@ -70,12 +70,12 @@ public sealed class KubeCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>As <see cref="StartAsync"/>, all clusters of the lab that have kubelets, at once, with <see cref="EchoWorkload"/> in the namespace <c>demo</c>, a pod of it for every node.</summary>
+    /// <summary>As <see cref="StartAsync"/>, all clusters of the lab that have kubelets, at once, with <see cref="EchoWorkload"/> a pod of it for every node.</summary>
     public static Task StartAllAsync(Lab lab, IReadOnlyList<string> images, CancellationToken cancellationToken) =>
         Task.WhenAll(lab.Spec.Clusters.Where(c => c.Kubelets > 0).Select(async spec =>
         {
             await using var cluster = await StartAsync(lab, spec.Name, images, cancellationToken);
-            await EchoWorkload.RunAsync(cluster, "demo", spec.Kubelets, cancellationToken);
+            await EchoWorkload.RunAsync(cluster, EchoWorkload.DemoNamespace, spec.Kubelets, cancellationToken);
         }));
 
     /// <summary>One that is up already, whoever started it.</summary>

@@ -12,7 +12,10 @@ public static class KubeImages
     /// <summary>Servers that tell which source address they saw (<see cref="Traffic.PodServers"/>), a shell and busybox's tools.</summary>
     public const string Echo = "docker.io/meshfabric/echo:1";
 
-    /// <summary>Archives of the two above.</summary>
+    /// <summary>Of the product's version.</summary>
+    public static readonly string AgentReference = $"docker.io/meshfabric/agent:{typeof(KubeImages).Assembly.GetName().Version!.ToString(3)}";
+
+    /// <summary>Archives of the first two.</summary>
     /// <exception cref="LabException">They were not made yet.</exception>
     public static IReadOnlyList<string> Own => [Archive("pause"), Archive("echo")];
 
