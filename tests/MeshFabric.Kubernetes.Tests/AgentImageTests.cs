@@ -28,7 +28,7 @@ public sealed class AgentImageTests(OneCluster one)
         // In the node's network, with rights enough to read what kube-proxy wrote there, and to write.
         Assert.Contains("KUBE-SERVICES", await RunAsync("iptables-save"), StringComparison.Ordinal);
         Assert.Contains("KUBE-SERVICES", await RunAsync("nft list ruleset"), StringComparison.Ordinal);
-        Assert.Contains("image-test", await RunAsync("nft 'add table inet image-test; list tables; delete table inet image-test'"), StringComparison.Ordinal);
+        Assert.Contains("image-test", await RunAsync("nft add table inet image-test; nft list tables; nft delete table inet image-test"), StringComparison.Ordinal);
         Assert.Contains("192.0.2.", await RunAsync("ip -4 addr show eth0"), StringComparison.Ordinal);
         Assert.Contains("Read-only", (await one.Cluster.ExecAsync(pod, Name, ["sh", "-c", "touch /opt/x"], Cancellation)).Error, StringComparison.Ordinal);
 
