@@ -47,7 +47,8 @@ public sealed class ClusterTests(OneCluster one)
         await Until.TrueAsync(
             async () =>
             {
-                answered.Add(await GetAsync(pods[0], $"http://{service.Spec.ClusterIP}/host"));
+                // kube-proxy refuses until it has heard of the endpoints.
+                answered.Add((await one.Cluster.ExecAsync(pods[0], EchoWorkload.Neighbour, ["mfecho", "get", $"http://{service.Spec.ClusterIP}/host"], Cancellation)).Output.Trim());
                 return pods.All(p => answered.Contains(p.Metadata.Name));
             },
             OneCluster.Limit,
