@@ -77,7 +77,7 @@ pause() {
   archive "$1" meshfabric/pause:1 "$2" -- /busybox sleep 2147483647
 }
 echo_() {
-  dotnet publish tests/MeshFabric.Echo -c Release -r linux-x64 -p:PublishAot=true -p:ArtifactsPath="$work/artifacts" -p:DebugType=none -o "$work/echo" -v quiet --nologo >"$work/log" 2>&1 ||
+  dotnet publish tests/MeshFabric.Echo -c Release -r linux-x64 -p:PublishAot=true -p:ArtifactsPath="$root/artifacts/images" -p:DebugType=none -o "$work/echo" -v quiet --nologo >"$work/log" 2>&1 ||
     { tail -20 "$work/log" >&2; fail "MeshFabric.Echo does not build"; }
   skeleton "$1"
   install "$work/echo/mfecho" "$1/usr/bin/mfecho"
@@ -86,7 +86,7 @@ echo_() {
   archive "$1" meshfabric/echo:1 "$2" -- /usr/bin/mfecho serve
 }
 agent() {
-  dotnet publish src/MeshFabric.Agent -c Release -r linux-x64 --self-contained -p:ArtifactsPath="$work/artifacts" -p:DebugType=none -o "$work/agent" -v quiet --nologo >"$work/log" 2>&1 ||
+  dotnet publish src/MeshFabric.Agent -c Release -r linux-x64 --self-contained -p:ArtifactsPath="$root/artifacts/images" -p:DebugType=none -o "$work/agent" -v quiet --nologo >"$work/log" 2>&1 ||
     { tail -20 "$work/log" >&2; fail "MeshFabric.Agent does not build"; }
   skeleton "$1"
   mkdir -p "$1/opt" "$1/var/lib/meshfabric" "$1/etc/ssl/certs"
