@@ -42,6 +42,7 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             e.Property(r => r.Kind).HasConversion<string>();
             Json(e.Property(r => r.Labels));
             Json(e.Property(r => r.Nodes));
+            Json(e.Property(r => r.Networking));
             Json(e.Property(r => r.Findings));
             e.HasMany(r => r.Prefixes).WithOne().HasForeignKey(p => p.ClusterId).OnDelete(DeleteBehavior.Cascade);
             e.HasMany(r => r.Gateways).WithOne(g => g.Cluster).HasForeignKey(g => g.ClusterId).OnDelete(DeleteBehavior.Cascade);

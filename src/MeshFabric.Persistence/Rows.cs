@@ -34,6 +34,10 @@ public sealed class ClusterRow
     public List<IPNetwork> ServiceCidrs { get; set; } = [];
     public string KubernetesVersion { get; set; } = "";
     public ValueList<NodeInventory> Nodes { get; set; } = [];
+
+    /// <summary>Null until an agent that can tell it reported.</summary>
+    public ClusterNetworking? Networking { get; set; }
+
     public ValueList<Finding> Findings { get; set; } = [];
     public long FactsRevision { get; set; }
     public DateTimeOffset CreatedAt { get; set; }

@@ -161,6 +161,10 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<string>("Networking")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("networking");
+
                     b.Property<string>("Nodes")
                         .IsRequired()
                         .HasColumnType("jsonb")

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using k8s.Models;
+using MeshFabric.Agent.Kubernetes.Networking;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Kubernetes;
@@ -9,16 +11,27 @@ namespace MeshFabric.Agent.Kubernetes;
 /// <summary>Finds a cluster's pod and Service CIDRs: the first source that has any wins.</summary>
 static partial class ClusterCidrs
 {
-    public static (ValueList<Cidr> Cidrs, string Source) Pods(KubernetesSnapshot snapshot)
+    /// <param name="plugin">One of <see cref="CniPlugin"/>: its own word comes before that of Kubernetes, and the nodes' before the API's.</param>
+    public static (ValueList<Cidr> Cidrs, string Source) Pods(KubernetesSnapshot snapshot, string plugin, IReadOnlyDictionary<string, NodeObservation> observations)
     {
         var settings = snapshot.Settings;
+        var perNode = CniCidrs.PerNode(snapshot.Nodes, observations);
+        // Ranges in the nodes' files are what pods have, but a setting that covers all of a family also covers the next node's.
+        ValueList<Cidr> Checked(ValueList<Cidr> cidrs) =>
+            perNode.All(p => cidrs.Any(c => c.Contains(p)) || !cidrs.Any(c => c.Family == p.Family)) && cidrs.Count > 0
+                ? Sorted([.. cidrs, .. perNode.Where(p => !cidrs.Any(c => c.Family == p.Family))])
+                : [];
+        var (own, ownSource) = CniCidrs.InApi(plugin, settings.Cni);
         return First(
             (() => snapshot.ConfiguredPodCidrs, "configuration"),
-            (() => Setting(settings.KubeadmConfig, "podSubnet"), "kubeadm-config"),
-            (() => Flag(settings.SystemPods, "kube-controller-manager", "cluster-cidr"), "kube-controller-manager --cluster-cidr"),
-            (() => Setting(settings.ProxyConfig, "clusterCIDR"), "kube-proxy clusterCIDR"),
-            (() => Flag(settings.SystemPods, "kube-proxy", "cluster-cidr"), "kube-proxy --cluster-cidr"),
-            (() => Cover(snapshot.Nodes.SelectMany(OfNode)), "the nodes' podCIDRs"));
+            (() => CniCidrs.OnNodes(plugin, observations), "the CNI plug-in on the nodes"),
+            (() => own, ownSource),
+            (() => Checked(Setting(settings.KubeadmConfig, "podSubnet")), "kubeadm-config"),
+            (() => Checked(Flag(settings.SystemPods, "kube-controller-manager", "cluster-cidr")), "kube-controller-manager --cluster-cidr"),
+            (() => Checked(Setting(settings.ProxyConfig, "clusterCIDR")), "kube-proxy clusterCIDR"),
+            (() => Checked(Flag(settings.SystemPods, "kube-proxy", "cluster-cidr")), "kube-proxy --cluster-cidr"),
+            (() => perNode, "the nodes' CNI configurations"),
+            (() => CniCidrs.UsesPodCidrs(plugin, settings.Cni) ? Cover(snapshot.Nodes.SelectMany(OfNode)) : [], "the nodes' podCIDRs"));
     }
 
     public static (ValueList<Cidr> Cidrs, string Source) Services(ClusterSettings settings) => First(
@@ -105,7 +118,11 @@ static partial class ClusterCidrs
             .Where(m => m.Groups["name"].Value == name)
             .SelectMany(m => ParseList(m.Groups["value"].Value)));
 
-    static bool IsComponent(V1Pod pod, string component) =>
+    /// <summary>What kube-proxy takes for the cluster's pods; empty when it was told nothing.</summary>
+    public static ValueList<Cidr> OfProxy(ClusterSettings settings) =>
+        Setting(settings.ProxyConfig, "clusterCIDR") is { Count: > 0 } configured ? configured : Flag(settings.SystemPods, "kube-proxy", "cluster-cidr");
+
+    public static bool IsComponent(V1Pod pod, string component) =>
         pod.Metadata?.Labels is { } labels
         && ((labels.TryGetValue("component", out var value) && value == component) || (labels.TryGetValue("k8s-app", out value) && value == component));
 
@@ -124,7 +141,7 @@ static partial class ClusterCidrs
         }
     }
 
-    static ValueList<Cidr> Sorted(IEnumerable<Cidr> cidrs) => cidrs.Distinct().Order().ToValueList();
+    public static ValueList<Cidr> Sorted(IEnumerable<Cidr> cidrs) => cidrs.Distinct().Order().ToValueList();
 
     [GeneratedRegex("""^\s*"?(?<key>podSubnet|serviceSubnet|clusterCIDR)"?\s*:\s*["']?(?<value>[0-9a-fA-F.:/,]+)""", RegexOptions.Multiline)]
     private static partial Regex SettingPattern();

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
+using MeshFabric.Agent.Kubernetes.Networking;
 
 namespace MeshFabric.Agent.Kubernetes;
 
@@ -20,42 +21,44 @@ sealed partial class ClusterSettingsReader(IKubernetes client)
     const string ImpossibleAddress = "1.1.1.1";
     const int PodLimit = 500;
 
+    readonly CniSettingsReader _cni = new(client);
     string? _probed;
 
     public async Task<ClusterSettings> ReadAsync(CancellationToken cancellationToken)
     {
-        var warnings = new List<string>();
-        var version = await TryAsync("read its version", RbacRule.Version, warnings, () => client.Version.GetCodeAsync(cancellationToken));
-        var kubeadm = await ConfigMapAsync("kubeadm-config", warnings, cancellationToken);
-        var proxy = await ConfigMapAsync("kube-proxy", warnings, cancellationToken);
-        var pods = await TryAsync("list pods of namespace kube-system", RbacRule.Pods, warnings,
+        var reads = new PermittedReads(client);
+        var version = await reads.TryAsync("read its version", RbacRule.Version, () => client.Version.GetCodeAsync(cancellationToken));
+        var kubeadm = await ConfigMapAsync("kubeadm-config", reads, cancellationToken);
+        var proxy = await ConfigMapAsync("kube-proxy", reads, cancellationToken);
+        var pods = await reads.TryAsync("list pods of namespace kube-system", RbacRule.Pods,
             () => client.CoreV1.ListNamespacedPodAsync(SystemNamespace, limit: PodLimit, cancellationToken: cancellationToken));
-        var serviceCidrs = await TryAsync("list ServiceCIDRs", RbacRule.ServiceCidrs, warnings, () => client.NetworkingV1.ListServiceCIDRAsync(cancellationToken: cancellationToken));
+        var serviceCidrs = await reads.TryAsync("list ServiceCIDRs", RbacRule.ServiceCidrs, () => client.NetworkingV1.ListServiceCIDRAsync(cancellationToken: cancellationToken));
         var settings = new ClusterSettings(version?.GitVersion ?? "", pods?.Items.ToList() ?? [])
         {
             KubeadmConfig = kubeadm,
             ProxyConfig = proxy,
             ServiceCidrObjects = serviceCidrs?.Items.SelectMany(c => c.Spec?.Cidrs ?? []).ToList() ?? [],
+            Cni = await _cni.ReadAsync(reads, cancellationToken),
         };
         if (ClusterCidrs.Services(settings).Cidrs.Count == 0)
         {
             // Once found it is kept: the range of a running cluster does not change, and this one writes.
-            _probed ??= await ProbeAsync(warnings, cancellationToken);
+            _probed ??= await ProbeAsync(reads, cancellationToken);
             settings = settings with { ProbedServiceCidr = _probed };
         }
 
-        return settings with { Warnings = [.. warnings.Distinct()] };
+        return settings with { Warnings = reads.Warnings };
     }
 
-    async Task<IReadOnlyList<string>> ConfigMapAsync(string name, List<string> warnings, CancellationToken cancellationToken)
+    async Task<IReadOnlyList<string>> ConfigMapAsync(string name, PermittedReads reads, CancellationToken cancellationToken)
     {
-        var map = await TryAsync($"get ConfigMap {SystemNamespace}/{name}", RbacRule.ConfigMaps, warnings,
+        var map = await reads.TryAsync($"get ConfigMap {SystemNamespace}/{name}", RbacRule.ConfigMaps,
             () => client.CoreV1.ReadNamespacedConfigMapAsync(name, SystemNamespace, cancellationToken: cancellationToken));
         return map?.Data?.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => d.Value).ToList() ?? [];
     }
 
     /// <summary>A real create: with dryRun=All the API server never asks its allocator and accepts the address.</summary>
-    async Task<string?> ProbeAsync(List<string> warnings, CancellationToken cancellationToken)
+    async Task<string?> ProbeAsync(PermittedReads reads, CancellationToken cancellationToken)
     {
         var probe = new V1Service
         {
@@ -76,24 +79,7 @@ sealed partial class ClusterSettingsReader(IKubernetes client)
         }
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Forbidden)
         {
-            warnings.Add("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe));
-            return null;
-        }
-    }
-
-    async Task<T?> TryAsync<T>(string what, RbacRule rule, List<string> warnings, Func<Task<T>> read) where T : class
-    {
-        try
-        {
-            return await read();
-        }
-        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.NotFound)
-        {
-            return null;
-        }
-        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Forbidden)
-        {
-            warnings.Add(KubernetesErrors.Describe(e, client.BaseUri, what, rule));
+            reads.Warn("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe));
             return null;
         }
     }

@@ -64,6 +64,12 @@ static class KubernetesErrors
 sealed record RbacRule(string Group, string Resource, string Verbs, string? Namespace = null)
 {
     public static readonly RbacRule Nodes = new("", "nodes", "list, watch");
+    public static readonly RbacRule DaemonSets = new("apps", "daemonsets", "list");
+    public static readonly RbacRule CniConfigMaps = new("", "configmaps", "get");
+    public static readonly RbacRule CalicoPools = new("crd.projectcalico.org", "ippools", "list");
+    public static readonly RbacRule CalicoBlocks = new("crd.projectcalico.org", "blockaffinities", "list");
+    public static readonly RbacRule CalicoFelix = new("crd.projectcalico.org", "felixconfigurations", "get");
+    public static readonly RbacRule CalicoInstallation = new("operator.tigera.io", "installations", "get");
     public static readonly RbacRule ConfigMaps = new("", "configmaps", "get", "kube-system");
     public static readonly RbacRule Pods = new("", "pods", "list", "kube-system");
     public static readonly RbacRule ServiceCidrs = new("networking.k8s.io", "servicecidrs", "list");

@@ -1,5 +1,5 @@
-using System.Net;
 using k8s.Models;
+using MeshFabric.Agent.Kubernetes.Networking;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 
@@ -12,27 +12,34 @@ public sealed record KubernetesInventory(ClusterInventory Inventory, string PodC
     const string LabelPrefix = "meshfabric.io/";
 
     /// <summary>Pure: the same snapshot gives the same inventory, whatever order its parts were read in.</summary>
-    public static KubernetesInventory From(KubernetesSnapshot snapshot)
+    public static KubernetesInventory From(KubernetesSnapshot snapshot) => From(snapshot, new Dictionary<string, NodeObservation>());
+
+    /// <inheritdoc cref="From(KubernetesSnapshot)"/>
+    /// <param name="observations">What agents saw on the nodes, by name; may lack any.</param>
+    public static KubernetesInventory From(KubernetesSnapshot snapshot, IReadOnlyDictionary<string, NodeObservation> observations)
     {
         var nodes = snapshot.Nodes.OrderBy(n => n.Metadata.Name, StringComparer.Ordinal).ToList();
-        var (pods, podSource) = ClusterCidrs.Pods(snapshot);
-        var (services, serviceSource) = ClusterCidrs.Services(snapshot.Settings);
+        var detected = NetworkingDetection.Of(snapshot, observations);
+        var networking = detected.Networking;
         var inventory = new ClusterInventory(
             ClusterKind.Kubernetes,
             ClusterPlace.Of(nodes),
             Labels(nodes),
-            pods,
-            services,
+            detected.PodCidrs,
+            detected.ServiceCidrs,
             snapshot.Settings.Version,
-            nodes.Select(Node).ToValueList());
-        return new KubernetesInventory(inventory, podSource, serviceSource, [.. snapshot.Settings.Warnings, .. Doubts(snapshot, pods, podSource)]);
+            nodes.Select(n => Node(n, NetworkingDetection.PodPrefixesOf(n, networking.DataPath.Plugin, snapshot, observations))).ToValueList())
+        {
+            Networking = networking,
+        };
+        return new KubernetesInventory(inventory, networking.PodCidrSource, networking.ServiceCidrSource, networking.Findings.Select(f => $"{f.Message} {f.Hint}".Trim()).ToValueList());
     }
 
-    static NodeInventory Node(V1Node node) => new(
+    static NodeInventory Node(V1Node node, ValueList<Cidr> podPrefixes) => new(
         node.Metadata.Name,
         node.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true,
         (node.Status?.Addresses ?? []).Where(a => a.Type is "InternalIP" or "ExternalIP").Select(a => a.Address).Distinct().Order(StringComparer.Ordinal).ToValueList(),
-        ClusterCidrs.OfNode(node),
+        podPrefixes,
         ClusterPlace.Zone(node),
         node.Status?.NodeInfo?.KubeletVersion ?? "");
 
@@ -46,23 +53,4 @@ public sealed record KubernetesInventory(ClusterInventory Inventory, string PodC
             .Select(g => new Label(g.Key[LabelPrefix.Length..], g.First().Value))
             .OrderBy(l => l.Key, StringComparer.Ordinal)
             .ToValueList();
-
-    static IEnumerable<string> Doubts(KubernetesSnapshot snapshot, ValueList<Cidr> pods, string source)
-    {
-        if (pods.Count == 0)
-        {
-            yield return "no pod CIDR was found: neither kubeadm-config, kube-controller-manager, kube-proxy nor the nodes name one; give it with --pod-cidr";
-            yield break;
-        }
-
-        // The controller manager fills podCIDR even where the CNI plug-in takes its addresses from elsewhere.
-        var stray = snapshot.Settings.SystemPods
-            .Where(p => p.Spec?.HostNetwork != true && p.Status?.Phase == "Running" && IPAddress.TryParse(p.Status.PodIP, out var address) && !pods.Any(c => c.Contains(address)))
-            .OrderBy(p => p.Metadata.Name, StringComparer.Ordinal)
-            .FirstOrDefault();
-        if (stray is not null)
-        {
-            yield return $"pod kube-system/{stray.Metadata.Name} has the address {stray.Status.PodIP}, which is not in {string.Join(", ", pods)} (from {source}): the CNI plug-in uses other prefixes; give them with --pod-cidr";
-        }
-    }
 }

@@ -22,7 +22,11 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     readonly ClusterSettingsReader _reader = new(client);
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
+    volatile Action _again = static () => { };
     ObjectWatch<V1Node>? _watch;
+
+    /// <summary>What agents saw on the nodes, by node name; empty while nobody tells.</summary>
+    public Func<IReadOnlyDictionary<string, NodeObservation>> Observations { get; init; } = static () => new Dictionary<string, NodeObservation>();
 
     public string? Failure => _failed ?? _watch?.Failure;
 
@@ -36,6 +40,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
         var work = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var watch = new ObjectWatch<V1Node>(client, ObjectKinds.Nodes, time, () => work.Writer.TryWrite(true), log);
         _watch = watch;
+        _again = () => work.Writer.TryWrite(true);
         var watching = watch.RunAsync(ended.Token);
         try
         {
@@ -60,7 +65,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
                     continue;
                 }
 
-                var seen = KubernetesInventory.From(new KubernetesSnapshot(nodes, settings) { ConfiguredPodCidrs = options.PodCidrs });
+                var seen = KubernetesInventory.From(new KubernetesSnapshot(nodes, settings) { ConfiguredPodCidrs = options.PodCidrs }, Observations());
                 if (seen.Inventory == last)
                 {
                     continue;
@@ -77,6 +82,9 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
             await watching;
         }
     }
+
+    /// <summary>The nodes were seen to have changed: look again soon.</summary>
+    public void LookAgain() => _again();
 
     public void Dispose() => client.Dispose();
 

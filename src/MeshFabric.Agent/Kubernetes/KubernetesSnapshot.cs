@@ -1,4 +1,5 @@
 using k8s.Models;
+using MeshFabric.Agent.Kubernetes.Networking;
 using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Kubernetes;
@@ -26,6 +27,8 @@ public sealed record ClusterSettings(string Version, IReadOnlyList<V1Pod> System
 
     /// <summary>What the API server named when it refused a Service with an impossible address.</summary>
     public string? ProbedServiceCidr { get; init; }
+
+    public CniSettings Cni { get; init; } = CniSettings.Empty;
 
     /// <summary>What could not be read and how to mend it, one sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];

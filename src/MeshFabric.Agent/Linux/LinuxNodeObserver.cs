@@ -85,7 +85,14 @@ public sealed partial class LinuxNodeObserver : INodeObserver
 
             var values = File.ReadAllLines(file).Select(l => l.Split('=', 2)).Where(p => p.Length == 2).GroupBy(p => p[0].Trim()).ToDictionary(g => g.Key, g => g.Last()[1].Trim());
             ValueList<Cidr> Of(params string[] names) => names.SelectMany(n => ClusterCidrs.ParseList(values.GetValueOrDefault(n, ""))).Distinct().Order().ToValueList();
-            return new FlannelSubnet(Of("FLANNEL_NETWORK", "FLANNEL_IPV6_NETWORK"), Of("FLANNEL_SUBNET", "FLANNEL_IPV6_SUBNET"), int.TryParse(values.GetValueOrDefault("FLANNEL_MTU"), out var mtu) ? mtu : 0);
+            var subnet = new FlannelSubnet(Of("FLANNEL_NETWORK", "FLANNEL_IPV6_NETWORK"), Of("FLANNEL_SUBNET", "FLANNEL_IPV6_SUBNET"), int.TryParse(values.GetValueOrDefault("FLANNEL_MTU"), out var mtu) ? mtu : 0);
+            if (subnet.Subnets.Count == 0)
+            {
+                unread.Add("Flannel's subnet.env names no FLANNEL_SUBNET");
+                return null;
+            }
+
+            return subnet;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

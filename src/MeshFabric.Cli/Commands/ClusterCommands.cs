@@ -1,6 +1,7 @@
 using System.CommandLine;
 using MeshFabric.Cli.Output;
 using MeshFabric.Contracts.Http;
+using MeshFabric.Domain.Clusters;
 
 namespace MeshFabric.Cli.Commands;
 
@@ -18,6 +19,9 @@ static class ClusterCommands
         new("TUNNELS", c => $"{c.Status.TunnelsConnected}/{c.Status.TunnelsWanted}"),
         new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
         new("KUBERNETES", c => c.Status.KubernetesVersion, Wide: true),
+        new("CNI", c => c.Status.Networking is { } n ? Words(n.DataPath.Plugin, n.DataPath.Encapsulation) : "", Wide: true),
+        new("POLICY", c => c.Status.Networking?.PolicyEngine.Name ?? "", Wide: true),
+        new("PROXY", c => c.Status.Networking is { } n ? Words(n.ServiceProxy.Name, n.ServiceProxy.Mode) : "", Wide: true),
         new("LABELS", c => string.Join(",", c.Metadata.Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")), Wide: true),
         new("CREATED", c => Figures.At(c.Metadata.CreatedAt), Wide: true));
 
@@ -67,10 +71,31 @@ static class ClusterCommands
                 session.Note($"  {finding.Code}: {finding.Message} {finding.Hint}");
             }
 
+            if (cluster.Status.Networking is { } networking)
+            {
+                Describe(session, networking);
+            }
+
             return ExitCode.Ok;
         }));
         return command;
     }
+
+    static void Describe(Invocation session, ClusterNetworking networking)
+    {
+        var path = networking.DataPath;
+        session.Note($"  networking: {Words(path.Plugin, path.Encapsulation, path.Version)}{Where(path.Source)}");
+        session.Note($"  policies:   {networking.PolicyEngine.Name}{Where(networking.PolicyEngine.Source)}");
+        session.Note($"  Services:   {Words(networking.ServiceProxy.Name, networking.ServiceProxy.Mode)}{Where(networking.ServiceProxy.Source)}");
+        foreach (var finding in networking.Findings)
+        {
+            session.Note($"  {finding.Subject}: {finding.Code}: {finding.Message} {finding.Hint}".TrimEnd());
+        }
+    }
+
+    static string Where(string source) => source.Length == 0 ? "" : $" ({source})";
+
+    static string Words(params string[] words) => string.Join(' ', words.Where(w => w.Length > 0));
 
     static Command Remove(Cli cli)
     {

@@ -162,6 +162,25 @@ public static partial class Fields
             nodes);
     }
 
+    /// <summary>What an agent says of its cluster's networking is text; it is held to its limits only.</summary>
+    public static void Check(ClusterNetworking? networking, string pointer, FieldErrors errors)
+    {
+        if (networking is null)
+        {
+            return;
+        }
+
+        var (path, policy, proxy) = (networking.DataPath, networking.PolicyEngine, networking.ServiceProxy);
+        string[] names = [path.Plugin, path.Encapsulation, path.Version, path.Namespace, policy.Name, proxy.Name, proxy.Mode];
+        string[] sentences = [path.Source, policy.Source, proxy.Source, networking.PodCidrSource, networking.ServiceCidrSource, .. networking.Findings.SelectMany(f => new[] { f.Subject, f.Message, f.Hint, f.Code })];
+        names.ToList().ForEach(n => Text(n, pointer, errors));
+        sentences.ToList().ForEach(s => Text(s, pointer, errors, ClusterNetworking.MaxText));
+        if (networking.Findings.Count > ClusterNetworking.MaxFindings || proxy.ClusterCidrs.Count > MaxCidrs)
+        {
+            errors.Add(pointer, $"at most {ClusterNetworking.MaxFindings} findings and {MaxCidrs} CIDRs");
+        }
+    }
+
     // \z, not $: that would let a line feed pass at the end.
     [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\z")]
     private static partial Regex Rfc1123Label();

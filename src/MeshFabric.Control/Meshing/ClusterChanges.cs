@@ -49,6 +49,8 @@ public static class ClusterChanges
         row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
+        // An older agent, or a first inventory at an enrolment, does not tell it; what is known stays.
+        row.Networking = inventory.Networking ?? row.Networking;
         // A cluster that cannot say what its pod CIDRs are has some all the same: what is known stays.
         var unknown = inventory is { Kind: ClusterKind.Kubernetes, PodCidrs.Count: 0 };
         var cidrs = unknown ? row.ToPrefixes().Select(p => p.Local).ToValueList() : inventory.PodCidrs;

@@ -59,7 +59,7 @@ public sealed class MeshView
             new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, row.Labels),
             new ClusterSpec(row.Kind, row.Provider, row.Region, row.Zone,
                 facts.Prefixes.Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList()),
-            new ClusterStatus(state, row.FactsRevision, facts.Prefixes, row.Gateways.Count, heard, connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)));
+            new ClusterStatus(state, row.FactsRevision, facts.Prefixes, row.Gateways.Count, heard, connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)) { Networking = row.Networking });
     }
 
     public GatewayResource Show(GatewayRow row)

@@ -110,6 +110,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     {
         var errors = new FieldErrors();
         Fields.Inventory(InventoryDocument.Of(message.Inventory), "", null, errors);
+        Fields.Check(message.Inventory.Networking, "/networking", errors);
         return errors.Text;
     }
 

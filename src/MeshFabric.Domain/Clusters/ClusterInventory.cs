@@ -13,13 +13,22 @@ public sealed record ClusterInventory(
     ValueList<Cidr> PodCidrs,
     ValueList<Cidr> ServiceCidrs,
     string KubernetesVersion,
-    ValueList<NodeInventory> Nodes);
+    ValueList<NodeInventory> Nodes)
+{
+    /// <summary>Null for sites and machines, and from agents that do not tell it yet.</summary>
+    public ClusterNetworking? Networking { get; init; }
+}
 
 /// <summary>One Kubernetes node, or one host of a site.</summary>
+/// <param name="PodCidrs">That its pods get their addresses from, which the podCIDRs of the Node object need not be.</param>
 public sealed record NodeInventory(
     string Name,
     bool Ready,
     ValueList<string> Addresses,
     ValueList<Cidr> PodCidrs,
     string Zone,
-    string KubeletVersion);
+    string KubeletVersion)
+{
+    /// <summary>CIDRs that one list may have.</summary>
+    public const int MaxPodCidrs = 64;
+}

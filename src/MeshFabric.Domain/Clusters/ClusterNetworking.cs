@@ -14,7 +14,14 @@ public sealed record ClusterNetworking(
     ServiceProxy ServiceProxy,
     string PodCidrSource,
     string ServiceCidrSource,
-    ValueList<Finding> Findings);
+    ValueList<Finding> Findings)
+{
+    /// <summary>More than a person would read, and no more than an agent may report.</summary>
+    public const int MaxFindings = 64;
+
+    /// <summary>Characters of one text.</summary>
+    public const int MaxText = 1000;
+}
 
 /// <summary>Who gives pods their addresses and carries their packets between nodes.</summary>
 /// <param name="Plugin">One of <see cref="CniPlugin"/>.</param>

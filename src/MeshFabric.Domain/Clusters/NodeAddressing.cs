@@ -12,11 +12,11 @@ public sealed record NodeAddressing(ValueList<Cidr> PodPrefixes, ValueList<IPAdd
 {
     /// <summary>Pure. The controller manager fills podCIDRs even where the plug-in takes its addresses from elsewhere, so they count only for plug-ins that use them.</summary>
     /// <param name="podCidrs">Of the Node object.</param>
-    /// <param name="clusterPodCidrs">Of the whole cluster; may be empty: what the node itself shows is added.</param>
+    /// <param name="clusterPodCidrs">Of the whole cluster; may be empty: what the plug-in in force shows on the node is added.</param>
     public static NodeAddressing Of(NodeObservation seen, ValueList<Cidr> podCidrs, ValueList<Cidr> clusterPodCidrs)
     {
         var (prefixes, source) = PrefixesOf(seen, podCidrs);
-        ValueList<Cidr> inside = [.. clusterPodCidrs, .. prefixes, .. seen.Flannel?.Networks ?? [], .. seen.WeaveNetwork];
+        ValueList<Cidr> inside = [.. clusterPodCidrs, .. prefixes, .. NodeCni.NetworkOf(seen)];
         return new NodeAddressing(prefixes, SourcesOf(seen, inside), prefixes.Count == 0 ? "" : source);
     }
 

@@ -1,3 +1,5 @@
+using MeshFabric.Net;
+
 namespace MeshFabric.Domain.Clusters;
 
 /// <summary>Which CNI plug-in a node uses, as the node itself shows it.</summary>
@@ -19,6 +21,14 @@ public static class NodeCni
         CniPlugin.Cilium => HasLink(seen, "cilium_vxlan") ? "vxlan" : HasLink(seen, "cilium_geneve") ? "geneve" : "",
         CniPlugin.Bridge or CniPlugin.Ptp or CniPlugin.Kindnet or CniPlugin.Gke or CniPlugin.AwsVpc or CniPlugin.Azure => "none",
         _ => "",
+    };
+
+    /// <summary>The pod CIDRs of the whole cluster, where the plug-in in force tells every node; else empty.</summary>
+    public static ValueList<Cidr> NetworkOf(NodeObservation seen) => PluginOf(seen) switch
+    {
+        CniPlugin.Flannel or CniPlugin.Canal => seen.Flannel?.Networks ?? [],
+        CniPlugin.Weave => seen.WeaveNetwork,
+        _ => [],
     };
 
     static string OfConfig(CniConfig config, NodeObservation seen) => config.Plugins[0] switch

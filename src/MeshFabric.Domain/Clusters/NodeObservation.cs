@@ -45,11 +45,12 @@ public sealed record NodeObservation
     [JsonIgnore]
     public CniConfig? InForce => CniConfigs.FirstOrDefault(c => !c.IsMultiplexer);
 
-    /// <summary>True when something here filters forwarded packets by NetworkPolicy: our own rules must not accept what it has not judged.</summary>
+    /// <summary>True when something here filters forwarded packets by NetworkPolicy, or may do so: our own rules must not accept what it has not judged.</summary>
     [JsonIgnore]
-    public bool JudgesForwarding => Chains.Any(c => PolicyChains.Contains(c)) || NftTables.Any(t => PolicyTables.Contains(t)) || NodeCni.PluginOf(this) is CniPlugin.Calico or CniPlugin.Canal or CniPlugin.Weave or CniPlugin.Cilium;
+    public bool JudgesForwarding => Chains.Any(c => PolicyChains.Contains(c)) || NftTables.Any(t => PolicyTables.Contains(t))
+        || NodeCni.PluginOf(this) is CniPlugin.Calico or CniPlugin.Canal or CniPlugin.Weave or CniPlugin.Cilium or CniPlugin.Unknown;
 
-    static readonly ValueList<string> PolicyChains = ["cali-FORWARD", "KUBE-ROUTER-FORWARD", "WEAVE-NPC"];
+    static readonly ValueList<string> PolicyChains = ["AZURE-NPM", "KUBE-ROUTER-FORWARD", "WEAVE-NPC", "cali-FORWARD"];
 
     static readonly ValueList<string> PolicyTables = ["inet kindnet-network-policies", "inet kube-network-policies", "ip calico", "ip6 calico"];
 }

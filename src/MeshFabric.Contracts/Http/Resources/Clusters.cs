@@ -33,7 +33,11 @@ public sealed record ClusterStatus(
     string KubernetesVersion,
     ValueList<NodeInventory> Nodes,
     ValueList<Finding> Findings,
-    IReadOnlyList<Condition> Conditions);
+    IReadOnlyList<Condition> Conditions)
+{
+    /// <summary>How pods are networked, with what is odd about it; null for sites and machines, and until an agent told it.</summary>
+    public ClusterNetworking? Networking { get; init; }
+}
 
 /// <summary>Body of <c>POST /clusters</c>.</summary>
 public sealed record CreateCluster(string Name, IReadOnlyDictionary<string, string>? Labels, CreateClusterSpec? Spec);
