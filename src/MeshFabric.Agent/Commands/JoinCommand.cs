@@ -71,7 +71,7 @@ static class JoinCommand
     static async Task<InventoryDocument?> InventoryAsync(InventorySettings settings, bool machine, CancellationToken cancellationToken)
     {
         using var logs = LoggerFactory.Create(_ => { });
-        using var source = settings.Open(TimeProvider.System, logs);
+        using var source = settings.Open(NoObservations.Instance, TimeProvider.System, logs);
         var inventory = source is null ? null : InventoryDocument.Of(await FirstReading.OfAsync(source, settings.Describe(), cancellationToken));
         return machine ? (inventory ?? new InventoryDocument(null, null, null, null, null, null, null, null, null)) with { Kind = "machine" } : inventory;
     }

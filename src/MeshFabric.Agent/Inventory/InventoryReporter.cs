@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Inventory;
 
 /// <summary>Tells the control service what this cluster is: whenever it changed, after every reconnect, and again while it could not be sent. Repeats are harmless.</summary>
-public sealed partial class InventoryReporter(AgentStateDirectory state, IControlLink link, TimeProvider time, ILoggerFactory logs) : BackgroundService
+public sealed partial class InventoryReporter(AgentStateDirectory state, IControlLink link, INodeObservations observations, TimeProvider time, ILoggerFactory logs) : BackgroundService
 {
     static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
     static readonly TimeSpan Unsent = TimeSpan.FromSeconds(1);
@@ -48,7 +48,7 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
                     continue;
                 }
 
-                using var source = (state.ReadIdentity().Inventory ?? InventorySettings.None).Open(time, logs);
+                using var source = (state.ReadIdentity().Inventory ?? InventorySettings.None).Open(observations, time, logs);
                 if (source is null)
                 {
                     return;

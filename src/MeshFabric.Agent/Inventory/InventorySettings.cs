@@ -16,8 +16,8 @@ public sealed record InventorySettings(string? File, string? Kubeconfig, string?
 
     /// <summary>Null when there is nothing to read.</summary>
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
-    public IInventorySource? Open(TimeProvider time, ILoggerFactory logs) =>
-        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs }, time, logs)
+    public IInventorySource? Open(INodeObservations observations, TimeProvider time, ILoggerFactory logs) =>
+        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs }, observations, time, logs)
         : File is not null ? new FileInventorySource(File, time, logs.CreateLogger<FileInventorySource>())
         : null;
 

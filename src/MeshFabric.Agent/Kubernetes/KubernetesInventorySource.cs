@@ -19,20 +19,21 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     /// <summary>Nodes come in crowds; one inventory for all of them is enough.</summary>
     static readonly TimeSpan Debounce = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>What agents see on nodes wakes nobody here; it is looked at this often.</summary>
+    static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(10);
+
     readonly ClusterSettingsReader _reader = new(client);
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
-    volatile Action _again = static () => { };
     ObjectWatch<V1Node>? _watch;
 
-    /// <summary>What agents saw on the nodes, by node name; empty while nobody tells.</summary>
-    public Func<IReadOnlyDictionary<string, NodeObservation>> Observations { get; init; } = static () => new Dictionary<string, NodeObservation>();
+    public INodeObservations Observations { get; init; } = NoObservations.Instance;
 
     public string? Failure => _failed ?? _watch?.Failure;
 
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
-    public static KubernetesInventorySource Create(KubernetesOptions options, TimeProvider time, ILoggerFactory logs) =>
-        new(KubernetesConnection.Open(options), options, time, logs.CreateLogger<KubernetesInventorySource>());
+    public static KubernetesInventorySource Create(KubernetesOptions options, INodeObservations observations, TimeProvider time, ILoggerFactory logs) =>
+        new(KubernetesConnection.Open(options), options, time, logs.CreateLogger<KubernetesInventorySource>()) { Observations = observations };
 
     public async IAsyncEnumerable<ClusterInventory> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -40,7 +41,6 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
         var work = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
         var watch = new ObjectWatch<V1Node>(client, ObjectKinds.Nodes, time, () => work.Writer.TryWrite(true), log);
         _watch = watch;
-        _again = () => work.Writer.TryWrite(true);
         var watching = watch.RunAsync(ended.Token);
         try
         {
@@ -65,7 +65,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
                     continue;
                 }
 
-                var seen = KubernetesInventory.From(new KubernetesSnapshot(nodes, settings) { ConfiguredPodCidrs = options.PodCidrs }, Observations());
+                var seen = KubernetesInventory.From(new KubernetesSnapshot(nodes, settings) { ConfiguredPodCidrs = options.PodCidrs }, Observations.Current);
                 if (seen.Inventory == last)
                 {
                     continue;
@@ -83,16 +83,13 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
         }
     }
 
-    /// <summary>The nodes were seen to have changed: look again soon.</summary>
-    public void LookAgain() => _again();
-
     public void Dispose() => client.Dispose();
 
     /// <summary>Waits for the signal or the next reading of the settings; false when cancelled.</summary>
     async Task<bool> WorkAsync(ChannelReader<bool> work, Task watching, CancellationToken cancellationToken)
     {
         using var wait = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var refresh = Task.Delay(_failed is null ? options.Refresh : TimeSpan.FromSeconds(5), time, wait.Token);
+        var refresh = Task.Delay(_failed is null ? Soonest(options.Refresh, LookPeriod) : TimeSpan.FromSeconds(5), time, wait.Token);
         var first = await Task.WhenAny(work.WaitToReadAsync(wait.Token).AsTask(), refresh, watching);
         await wait.CancelAsync();
         if (first == watching)
@@ -132,6 +129,8 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
             return null;
         }
     }
+
+    static TimeSpan Soonest(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     void Say(KubernetesInventory seen)
     {

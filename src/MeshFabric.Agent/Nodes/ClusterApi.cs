@@ -1,7 +1,9 @@
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
+using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
 using MeshFabric.ServiceDefaults;
 using Microsoft.Extensions.Hosting;
@@ -10,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>The cluster's own API as the agent of a node needs it: copies of nodes, gateways and what other agents saw, and the writing of our own.</summary>
-sealed class ClusterApi : BackgroundService
+sealed class ClusterApi : BackgroundService, INodeObservations
 {
     readonly ObjectWatch<V1Node> _nodes;
     readonly ObjectWatch<MeshGatewayObject> _gateways;
@@ -33,6 +35,10 @@ sealed class ClusterApi : BackgroundService
     public IReadOnlyList<V1Node>? Nodes => _nodes.Objects;
 
     public IReadOnlyList<MeshNodeObject>? MeshNodes => _meshNodes.Objects;
+
+    /// <summary>What the agents of the nodes wrote, by node.</summary>
+    IReadOnlyDictionary<string, NodeObservation> INodeObservations.Current =>
+        (_meshNodes.Objects ?? []).Where(n => n.Status.Observation is not null).ToDictionary(n => n.Metadata.Name, n => n.Status.Observation!);
 
     /// <summary>Why the API cannot be used now; null while it can.</summary>
     public string? Failure => _nodes.Failure ?? _gateways.Failure ?? _meshNodes.Failure;

@@ -49,6 +49,7 @@ public static class AgentHost
         builder.Services.AddSingleton<Membership>();
         builder.Services.AddSingleton<ControlInbox>();
         builder.Services.AddSingleton<InventoryReporter>();
+        builder.Services.AddSingleton<INodeObservations>(s => node is null ? NoObservations.Instance : s.GetRequiredService<ClusterApi>());
         builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(gateway.LogDirectory), s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<GatewayLoop>();
         if (node is { Leaves: true })

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Domain.Clusters;
 using Microsoft.Extensions.Logging;
@@ -15,9 +16,9 @@ sealed class InventoryStream : ILoggerFactory, ILogger, IAsyncDisposable
     readonly KubernetesInventorySource _source;
     readonly Task _reading;
 
-    public InventoryStream(KubernetesOptions options)
+    public InventoryStream(KubernetesOptions options, INodeObservations? observations = null)
     {
-        _source = KubernetesInventorySource.Create(options, TimeProvider.System, this);
+        _source = KubernetesInventorySource.Create(options, observations ?? NoObservations.Instance, TimeProvider.System, this);
         _reading = Task.Run(ReadAsync);
     }
 

@@ -92,7 +92,7 @@ public sealed class KubernetesAccessTests(KubeApiServer server) : IClassFixture<
     }
 
     static string Refusal(KubernetesOptions options) =>
-        Assert.Throws<KubernetesInventoryException>(() => KubernetesInventorySource.Create(options, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance)).Message;
+        Assert.Throws<KubernetesInventoryException>(() => KubernetesInventorySource.Create(options, MeshFabric.Agent.Inventory.NoObservations.Instance, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance)).Message;
 
     static async Task ForbiddenAsync(Func<Task> act) =>
         Assert.Equal(HttpStatusCode.Forbidden, (await Assert.ThrowsAsync<HttpOperationException>(act)).Response.StatusCode);

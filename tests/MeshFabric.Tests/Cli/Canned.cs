@@ -23,9 +23,20 @@ static class Canned
         new ClusterSpec(ClusterKind.Site, provider, provider.Length > 0 ? "eu-1" : "", "", prefixes.Select(p => p.Local).ToValueList(), []),
         new ClusterStatus(state, 7, prefixes.ToValueList(), gateways, gateways, gateways, gateways, "", [], [], []));
 
-    public static readonly ClusterResource Aurora = Cluster("aurora", "connected", "aws", 1, AuroraPrefix);
+    static readonly ClusterNetworking Networking = new(
+        new DataPath(CniPlugin.Flannel, "vxlan", "v0.26.1", "kube-flannel", "DaemonSet kube-flannel/kube-flannel-ds"),
+        new PolicyEngine("none", "no DaemonSet of an engine"),
+        new ServiceProxy("kube-proxy", "iptables", [AuroraPrefix.Local], "DaemonSet kube-system/kube-proxy"),
+        "kube-flannel-cfg",
+        "kubeadm-config",
+        [new Finding(FindingSeverity.Warning, "cni-several-configs", "node/n2", "n2 has several CNI configurations.", "Remove those that a former plug-in left in /etc/cni/net.d.")]);
+
+    public static readonly ClusterResource Aurora = Kubernetes(Cluster("aurora", "connected", "aws", 1, AuroraPrefix));
     public static readonly ClusterResource Borealis = Cluster("borealis", "connected", "gcp", 1, BorealisPrefix);
     public static readonly ClusterResource Cirrus = Cluster("cirrus", "pending", "", 0, CirrusPrefix);
+
+    static ClusterResource Kubernetes(ClusterResource cluster) =>
+        cluster with { Spec = cluster.Spec with { Kind = ClusterKind.Kubernetes }, Status = cluster.Status with { KubernetesVersion = "v1.33.1", Networking = Networking } };
 
     public static GatewayResource Gateway(string cluster, byte key, string? endpoint) => new(
         new Metadata($"{cluster}/gw1", $"g-{cluster}", "9", Now.AddDays(-3), NoLabels),

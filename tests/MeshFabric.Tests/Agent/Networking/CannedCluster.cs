@@ -18,11 +18,10 @@ static class CannedCluster
 
     public static KubernetesSnapshot Read(string name)
     {
-        var documents = File.ReadAllText(PathOf(name)).Split("\n---\n").Select(t => (Text: t, Json: Json(t))).Where(d => d.Json.ValueKind == JsonValueKind.Object).ToList();
-        var objects = documents.ToLookup(d => d.Json.GetProperty("kind").GetString());
+        var objects = Documents(name).ToLookup(d => d.Json.GetProperty("kind").GetString());
         List<T> All<T>(string kind) => objects[kind].Select(d => KubernetesYaml.Deserialize<T>(d.Text)).ToList();
-        var maps = All<V1ConfigMap>("ConfigMap");
-        IReadOnlyList<string> System(string map) => maps.Find(m => m.Metadata.Name == map && m.Metadata.NamespaceProperty == "kube-system")?.Data.Values.ToList() ?? [];
+        var maps = ConfigMaps(name);
+        IReadOnlyList<string> System(string map) => maps.FirstOrDefault(m => m.Metadata.Name == map && m.Metadata.NamespaceProperty == "kube-system")?.Data.Values.ToList() ?? [];
         var pods = All<V1Pod>("Pod");
         var settings = new ClusterSettings("v1.33.1", pods.Where(p => p.Metadata.NamespaceProperty == "kube-system").ToList())
         {
@@ -59,6 +58,13 @@ static class CannedCluster
 
         return seen;
     }
+
+    /// <summary>All of them, Kubernetes' own included.</summary>
+    public static IReadOnlyList<V1ConfigMap> ConfigMaps(string name) =>
+        Documents(name).Where(d => d.Json.GetProperty("kind").GetString() == "ConfigMap").Select(d => KubernetesYaml.Deserialize<V1ConfigMap>(d.Text)).ToList();
+
+    static List<(string Text, JsonElement Json)> Documents(string name) =>
+        File.ReadAllText(PathOf(name)).Split("\n---\n").Select(t => (Text: t, Json: Json(t))).Where(d => d.Json.ValueKind == JsonValueKind.Object).ToList();
 
     static string PathOf(string name) => Path.Combine(Folder, name + ".yaml");
 

@@ -1,0 +1,18 @@
+using MeshFabric.Domain.Clusters;
+
+namespace MeshFabric.Agent.Inventory;
+
+/// <summary>What the agents of a cluster's nodes saw there.</summary>
+public interface INodeObservations
+{
+    /// <summary>By node name, as known now; lacks nodes whose agent has not told yet.</summary>
+    IReadOnlyDictionary<string, NodeObservation> Current { get; }
+}
+
+/// <summary>An agent outside the cluster hears of none.</summary>
+public sealed class NoObservations : INodeObservations
+{
+    public static readonly NoObservations Instance = new();
+
+    public IReadOnlyDictionary<string, NodeObservation> Current { get; } = new Dictionary<string, NodeObservation>();
+}
