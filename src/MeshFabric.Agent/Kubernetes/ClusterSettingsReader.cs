@@ -12,10 +12,10 @@ namespace MeshFabric.Agent.Kubernetes;
 /// What does not exist is nothing to say; what is forbidden is a warning with the rule that is missing; an API that cannot be reached
 /// fails the whole reading, so that a hiccup never looks like a cluster that lost its pod CIDR.
 /// </remarks>
-sealed partial class ClusterSettingsReader(IKubernetes client)
+/// <param name="probeNamespace">Where the refused Service is tried.</param>
+sealed partial class ClusterSettingsReader(IKubernetes client, string probeNamespace)
 {
     const string SystemNamespace = "kube-system";
-    const string ProbeNamespace = "default";
 
     // Of a network that no cluster uses for its Services; the API server refuses it and names its range.
     const string ImpossibleAddress = "1.1.1.1";
@@ -67,10 +67,10 @@ sealed partial class ClusterSettingsReader(IKubernetes client)
         };
         try
         {
-            var made = await client.CoreV1.CreateNamespacedServiceAsync(probe, ProbeNamespace, cancellationToken: cancellationToken);
+            var made = await client.CoreV1.CreateNamespacedServiceAsync(probe, probeNamespace, cancellationToken: cancellationToken);
             // It does use that network. Nothing of ours may stay behind, whoever cancelled meanwhile.
             using var services = new GenericClient(client, "", "v1", "services", disposeClient: false);
-            await services.DeleteNamespacedAsync<V1Status>(ProbeNamespace, made.Metadata.Name, CancellationToken.None);
+            await services.DeleteNamespacedAsync<V1Status>(probeNamespace, made.Metadata.Name, CancellationToken.None);
             return null;
         }
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.UnprocessableEntity)
@@ -79,7 +79,7 @@ sealed partial class ClusterSettingsReader(IKubernetes client)
         }
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Forbidden)
         {
-            reads.Warn("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe));
+            reads.Warn("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe with { Namespace = probeNamespace }));
             return null;
         }
     }

@@ -14,7 +14,7 @@ static class KubernetesConnection
     /// <exception cref="KubernetesInventoryException">No kubeconfig, no such context, or not in a pod.</exception>
     public static IKubernetes Open(KubernetesOptions options)
     {
-        var configuration = options.Kubeconfig is { } file ? FromFile(file, options.Context) : InCluster();
+        var configuration = Configuration(options);
         configuration.HttpClientTimeout = RequestLimit;
         try
         {
@@ -25,6 +25,11 @@ static class KubernetesConnection
             throw new KubernetesInventoryException($"the credentials in {options.Kubeconfig ?? "the service account"} cannot be used: {e.Message}", e);
         }
     }
+
+    /// <summary>Of the pod that this is, or of the kubeconfig's context.</summary>
+    public static string NamespaceOf(KubernetesOptions options) => Configuration(options).Namespace is { Length: > 0 } own ? own : "default";
+
+    static KubernetesClientConfiguration Configuration(KubernetesOptions options) => options.Kubeconfig is { } file ? FromFile(file, options.Context) : InCluster();
 
     static KubernetesClientConfiguration FromFile(string file, string? context)
     {

@@ -22,7 +22,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     /// <summary>What agents see on nodes wakes nobody here; it is looked at this often.</summary>
     static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(10);
 
-    readonly ClusterSettingsReader _reader = new(client);
+    readonly ClusterSettingsReader _reader = new(client, options.Namespace ?? "default");
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
     ObjectWatch<V1Node>? _watch;
@@ -33,7 +33,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
 
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
     public static KubernetesInventorySource Create(KubernetesOptions options, INodeObservations observations, TimeProvider time, ILoggerFactory logs) =>
-        new(KubernetesConnection.Open(options), options, time, logs.CreateLogger<KubernetesInventorySource>()) { Observations = observations };
+        new(KubernetesConnection.Open(options), options with { Namespace = options.Namespace ?? KubernetesConnection.NamespaceOf(options) }, time, logs.CreateLogger<KubernetesInventorySource>()) { Observations = observations };
 
     public async IAsyncEnumerable<ClusterInventory> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -11,6 +11,9 @@ public sealed record KubernetesOptions
     /// <summary>Null: the kubeconfig's current context.</summary>
     public string? Context { get; init; }
 
+    /// <summary>Where the agent may make the Service that asks for the Service CIDR. Null: the namespace of its pod, or of the kubeconfig's context, else <c>default</c>.</summary>
+    public string? Namespace { get; init; }
+
     /// <summary>When not empty, taken as the cluster's pod CIDRs without looking any further.</summary>
     public ValueList<Cidr> PodCidrs { get; init; } = ValueList<Cidr>.Empty;
 

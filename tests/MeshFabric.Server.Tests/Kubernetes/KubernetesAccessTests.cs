@@ -113,17 +113,17 @@ public sealed class KubernetesAccessTests(KubeApiServer server) : IClassFixture<
     {
         var request = new Authenticationv1TokenRequest { Spec = new V1TokenRequestSpec { Audiences = [], ExpirationSeconds = 3600 } };
         var made = await admin.CoreV1.CreateNamespacedServiceAccountTokenAsync(request, account, @namespace, cancellationToken: Cancel);
-        return Kubeconfig(server.Api.Server, made.Status.Token);
+        return Kubeconfig(server.Api.Server, made.Status.Token, @namespace);
     }
 
-    string Kubeconfig(string url, string token)
+    string Kubeconfig(string url, string token, string @namespace = "default")
     {
         var path = Path.Combine(_directory, Path.GetRandomFileName());
         File.WriteAllText(path, $"""
             apiVersion: v1
             kind: Config
             current-context: c
-            contexts: [{"{"}name: c, context: {"{"}cluster: c, user: u{"}}"}]
+            contexts: [{"{"}name: c, context: {"{"}cluster: c, user: u, namespace: {@namespace}{"}}"}]
             clusters: [{"{"}name: c, cluster: {"{"}server: "{url}", certificate-authority: "{server.Api.AuthorityFile}"{"}}"}]
             users: [{"{"}name: u, user: {"{"}token: "{token}"{"}}"}]
             """);
