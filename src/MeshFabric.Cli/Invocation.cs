@@ -33,7 +33,10 @@ class Invocation
     public bool Quiet { get; }
 
     /// <summary>Limit of every wait.</summary>
-    public TimeSpan Timeout => Get(_global.Timeout) ?? (Shell.Given(GlobalOptions.TimeoutVariable) is { } text ? Duration.Parse(text, GlobalOptions.TimeoutVariable) : DefaultTimeout);
+    public TimeSpan Timeout => TimeoutOr(DefaultTimeout);
+
+    /// <summary>Limit of a wait that is longer than others when nobody says otherwise.</summary>
+    public TimeSpan TimeoutOr(TimeSpan fallback) => Get(_global.Timeout) ?? (Shell.Given(GlobalOptions.TimeoutVariable) is { } text ? Duration.Parse(text, GlobalOptions.TimeoutVariable) : fallback);
 
     public string? ServerGiven => Text(_global.Server, GlobalOptions.ServerVariable);
     public string? TokenFileGiven => Text(_global.TokenFile, GlobalOptions.TokenFileVariable);

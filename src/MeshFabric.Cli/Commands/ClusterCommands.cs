@@ -27,7 +27,7 @@ static class ClusterCommands
 
     public static Command Create(Cli cli) => new MeshCommand("cluster", "Clusters, sites and machines of the mesh", "mfctl cluster list", "mfctl cluster join --help")
     {
-        ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Remove(cli),
+        Make(cli), ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Remove(cli),
     };
 
     /// <summary>A cluster's name that completes.</summary>
@@ -43,6 +43,29 @@ static class ClusterCommands
         var option = new Option<string?>("--cluster") { HelpName = "NAME", Description = description };
         option.CompletionSources.Add(cli.Names.Clusters);
         return option;
+    }
+
+    static Command Make(Cli cli)
+    {
+        var name = new Argument<string>("name") { Description = "Name of the new cluster" };
+        var kind = new Option<string?>("--kind") { HelpName = "KIND", Description = "kubernetes (default), site or machine" };
+        kind.CompletionSources.Add("kubernetes", "site", "machine");
+        var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
+        var command = new MeshCommand("create", "Create a cluster without gateways, for agents that a chart or a manifest installs; join does it by itself",
+            "mfctl cluster create aurora",
+            "mfctl cluster create aurora --label env=production")
+        {
+            name, kind, labels,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var spec = new CreateClusterSpec(session.Get(kind) ?? "kubernetes", null, null, null, [], []);
+            var made = await session.Client.CreateClusterAsync(new CreateCluster(session.Get(name), ClusterJoinCommand.Labels(session.Get(labels) ?? []), spec), cancellationToken);
+            session.Printer.One(View, made);
+            session.Note($"its agents need a join token: mfctl token create --cluster {made.Metadata.Name} --standing");
+            return ExitCode.Ok;
+        }));
+        return command;
     }
 
     static Command List(Cli cli)

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using MeshFabric.Contracts.Files;
 using MeshFabric.Contracts.Http;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Installation;
 using MeshFabric.Net;
 
 namespace MeshFabric.Cli.Commands;
@@ -21,23 +23,58 @@ static class ClusterJoinCommand
         var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Shown and checked, not advertised; repeat for several" };
         var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
         var gateways = new Option<string[]>("--gateway") { HelpName = "NAME[=ADDRESS:PORT]", Description = "A gateway; without an address it only dials out; repeat for several" };
-        var kubeconfig = new Option<string?>("--kubeconfig") { HelpName = "FILE", Description = "On the gateways: their agents read the inventory from this Kubernetes API" };
+        var kubeconfig = new Option<string?>("--kubeconfig") { HelpName = "FILE", Description = "Run the agents as pods of this cluster; with --gateway: gateways outside pods, whose agents read the inventory from this Kubernetes API" };
         var kubeContext = new Option<string?>("--kube-context") { HelpName = "NAME", Description = "Context of the kubeconfig" };
+        var gatewayCount = new Option<int?>("--gateways") { HelpName = "N", Description = "How many nodes of the cluster are gateways at a time, 1 to 8; default 2" };
+        var gatewaySelector = new Option<string?>("--gateway-selector") { HelpName = "SELECTOR", Description = $"Label the nodes that this selector names {InstallationNames.GatewayLabel}=true: only such nodes become gateways, when there are any" };
+        var image = new Option<string?>("--image") { HelpName = "REF", Description = $"The agent's image; default {DefaultImage}" };
+        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until the agents run and the tunnels are connected" };
         var via = new Option<string?>("--via") { HelpName = "COMMAND", Description = "Command that runs a command on a gateway, such as 'ssh root@{gateway}'; without it the command to run is printed" };
         var agent = Agent();
         var state = State();
         var wait = new Option<bool>("--wait") { Description = "Wait until the tunnels are connected, at most --timeout" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only show what its addresses would become; changes nothing" };
-        var command = new MeshCommand("join", "Join a cluster: check its addresses, create it, enrol its gateways",
+        var dryRun = new Option<string?>("--dry-run") { HelpName = "client", Description = "Only show what its addresses would become, or with --kubeconfig what would be applied (-o yaml); changes nothing", Arity = ArgumentArity.ZeroOrOne };
+        dryRun.CompletionSources.Add("client");
+        var command = new MeshCommand("join", "Join a cluster: check it, create it, install its agents or enrol its gateways, wait until it is connected",
+            "mfctl cluster join aurora --kubeconfig aurora.kubeconfig",
+            "mfctl cluster join aurora --kubeconfig aurora.kubeconfig --gateways 3 --dry-run=client -o yaml",
             "mfctl cluster join aurora --inventory aurora.yaml --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
             "mfctl cluster join aurora --kubeconfig /etc/kubernetes/admin.conf --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
             "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
             "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
         {
-            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, kubeconfig, kubeContext, gateways, via, agent, state, wait, dryRun,
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, noWait, gateways, via, agent, state, wait, dryRun,
         };
         command.SetAction(cli.Remote((session, cancellationToken) =>
         {
+            var isDryRun = session.IsGiven(dryRun);
+            if (session.Get(dryRun) is not (null or "client"))
+            {
+                throw CommandException.Usage($"--dry-run {session.Get(dryRun)}: write --dry-run or --dry-run=client");
+            }
+
+            if (session.Get(kubeconfig) is not null && !session.IsGiven(gateways))
+            {
+                if (new Option[] { inventory, serviceCidrs, via, agent, state }.FirstOrDefault(session.IsGiven) is { } foreign)
+                {
+                    throw CommandException.Usage($"{foreign.Name} is for gateways outside pods: add --gateway NAME=ADDRESS:PORT, or leave {foreign.Name} out, for agents in the cluster find it by themselves");
+                }
+
+                if (session.Get(kind) is not (null or "kubernetes"))
+                {
+                    throw CommandException.Usage($"--kubeconfig makes it a Kubernetes cluster, not a {session.Get(kind)}: leave --kind out");
+                }
+
+                var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], []));
+                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? []), session.Get(gatewaySelector), !session.Get(noWait));
+                return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
+            }
+
+            if (new Option[] { gatewayCount, gatewaySelector, image, noWait }.FirstOrDefault(session.IsGiven) is { } inPods)
+            {
+                throw CommandException.Usage($"{inPods.Name} is for agents that run as pods: add --kubeconfig FILE and leave --gateway out");
+            }
+
             var described = new Option[] { kind, provider, region, zone, podCidrs, serviceCidrs, labels }.FirstOrDefault(session.IsGiven);
             if (session.Get(inventory) is not null && described is not null)
             {
@@ -60,9 +97,9 @@ static class ClusterJoinCommand
                 : new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec(
                     session.Get(kind) ?? (source.Count > 0 ? "kubernetes" : "site"), session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
             var asked = (session.Get(gateways) ?? []).Select(Gateway).ToList();
-            if (asked.Count == 0 && !session.Get(dryRun))
+            if (asked.Count == 0 && !isDryRun)
             {
-                throw CommandException.Usage("a cluster needs a gateway: add --gateway NAME=ADDRESS:PORT, or --gateway NAME for one that only dials out");
+                throw CommandException.Usage("a cluster needs a gateway: add --gateway NAME=ADDRESS:PORT, or --gateway NAME for one that only dials out; or --kubeconfig FILE to run the agents as its pods");
             }
 
             if (asked.GroupBy(g => g.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
@@ -71,9 +108,31 @@ static class ClusterJoinCommand
             }
 
             var request = new JoinRequest(cluster, asked, source, Remote.Of(session.Get(via), asked.Select(g => g.Name).ToList()), session.Get(agent) ?? DefaultAgent, session.Get(state), session.Get(wait));
-            return session.Get(dryRun) ? ClusterJoin.PlanAsync(session, request, cancellationToken) : ClusterJoin.RunAsync(session, request, cancellationToken);
+            return isDryRun ? ClusterJoin.PlanAsync(session, request, cancellationToken) : ClusterJoin.RunAsync(session, request, cancellationToken);
         }));
         return command;
+    }
+
+    static readonly string DefaultImage = $"meshfabric/agent:{VersionCommand.Own}";
+
+    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs)
+    {
+        if (gateways is < 1 or > GatewayFacts.MaxPerCluster)
+        {
+            throw CommandException.Usage($"--gateways {gateways}: a number from 1 to {GatewayFacts.MaxPerCluster} is needed");
+        }
+
+        foreach (var cidr in podCidrs)
+        {
+            if (!Cidr.TryParse(cidr, out _, out var error))
+            {
+                throw CommandException.Usage($"--pod-cidr {cidr}: {error}");
+            }
+        }
+
+        return image is { Length: 0 } || image?.Any(char.IsWhiteSpace) == true
+            ? throw CommandException.Usage($"--image '{image}' is no reference of an image, such as registry.example.org/meshfabric/agent:1.0")
+            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs };
     }
 
     public const string DefaultAgent = "meshfabric-agent";
@@ -106,7 +165,7 @@ static class ClusterJoinCommand
         _ => throw CommandException.Usage($"--gateway {text}: write NAME=ADDRESS:PORT, such as gw1=198.51.100.1:51820, or NAME for one that only dials out"),
     };
 
-    static Dictionary<string, string> Labels(string[] texts)
+    public static Dictionary<string, string> Labels(string[] texts)
     {
         var labels = new Dictionary<string, string>();
         foreach (var text in texts)

@@ -24,7 +24,7 @@ static class ExitCode
         (NotAllowed, "not logged in, or the token may not do that"),
         (Conflict, "conflict with what is there, or a precondition is not met"),
         (TimedOut, "timed out; what was still missing is printed"),
-        (Unreachable, "the control service cannot be reached; its address and port are printed"),
+        (Unreachable, "the control service or a cluster's API cannot be reached; its address and port are printed"),
         (PartlyDone, "partly done; what is left to do is printed"),
         (Interrupted, "interrupted"),
     ];

@@ -31,10 +31,20 @@ public sealed class ControlService : IAsyncDisposable
         Database = database;
         Broker = broker;
         Anonymous = Client(null);
-        Admin = Client(File.ReadAllText(Path.Combine(directory, "admin.token")).Trim());
+        AdminToken = File.ReadAllText(Path.Combine(directory, "admin.token")).Trim();
+        Admin = Client(AdminToken);
     }
 
     public string Database { get; }
+
+    /// <summary>https://127.0.0.1:PORT.</summary>
+    public string Url => _app.Urls.First();
+
+    public string AdminToken { get; }
+
+    /// <summary>PEM.</summary>
+    public string Authority => File.ReadAllText(Path.Combine(_directory, "ca.crt"));
+
     public MemoryBroker Broker { get; }
     public HttpClient Anonymous { get; }
     public HttpClient Admin { get; }

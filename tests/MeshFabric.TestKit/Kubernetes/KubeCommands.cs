@@ -21,7 +21,7 @@ sealed class KubeCommands(PrivateKubeApiOptions options, KubePorts ports, KubeCe
         $"--service-cluster-ip-range={options.ServiceCidr}", "--profiling=false", "--v=1", .. options.Kubelets.Count > 0 ? ServerWithKubelets() : ServerAlone(),
     ];
 
-    string[] ServerAlone() => [$"--bind-address={options.Address}", "--authorization-mode=RBAC", "--endpoint-reconciler-type=none"];
+    string[] ServerAlone() => [$"--bind-address={options.Address}", "--authorization-mode=RBAC", "--allow-privileged=true", "--endpoint-reconciler-type=none"];
 
     // The loopback too: a relay of this machine dials it. Pods of a dead node are moved after 10 s, not after 5 minutes.
     string[] ServerWithKubelets() =>

@@ -1,0 +1,55 @@
+using System.Globalization;
+using k8s.Models;
+using MeshFabric.Installation;
+
+namespace MeshFabric.Cli.Installing;
+
+/// <summary>How far the agents of a cluster are.</summary>
+/// <param name="Wanted">Nodes that shall run one.</param>
+/// <param name="Ready">Nodes whose agent, of the wanted version, is ready.</param>
+/// <param name="Troubles">One sentence for each agent that cannot run.</param>
+sealed record AgentsReady(int Wanted, int Ready, IReadOnlyList<string> Troubles)
+{
+    public bool All => Wanted > 0 && Ready >= Wanted;
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Ready} of {Wanted} nodes ready");
+
+    public static async Task<AgentsReady> LookAsync(ClusterApi api, CancellationToken cancellationToken)
+    {
+        var agents = await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken);
+        return agents is null ? new AgentsReady(0, 0, []) : Of(agents, await api.PodsAsync(cancellationToken));
+    }
+
+    public static AgentsReady Of(V1DaemonSet agents, IEnumerable<V1Pod> pods)
+    {
+        var status = agents.Status;
+        // What it counts is of an older template until the controller has seen the newest.
+        var seen = status is not null && status.ObservedGeneration >= agents.Metadata.Generation;
+        return new AgentsReady(
+            seen ? status!.DesiredNumberScheduled : 0,
+            seen ? Math.Min(status!.NumberReady, status.UpdatedNumberScheduled ?? 0) : 0,
+            [.. pods.SelectMany(Troubled).Distinct()]);
+    }
+
+    static IEnumerable<string> Troubled(V1Pod pod)
+    {
+        foreach (var container in pod.Status?.ContainerStatuses ?? [])
+        {
+            if (container.State?.Waiting is { Reason: not ("ContainerCreating" or "PodInitializing") } waiting)
+            {
+                yield return $"{Where(pod)}: {waiting.Reason}{(waiting.Message is { Length: > 0 } message ? $": {message}" : "")}";
+            }
+            else if (container is { Ready: false, State.Running: not null })
+            {
+                yield return $"{Where(pod)}: the agent runs and is not ready: kubectl -n {InstallationNames.Namespace} logs {pod.Metadata.Name}";
+            }
+        }
+
+        foreach (var condition in pod.Status?.Conditions?.Where(c => c is { Type: "PodScheduled", Status: "False" }) ?? [])
+        {
+            yield return $"{Where(pod)}: {condition.Reason}: {condition.Message}";
+        }
+    }
+
+    static string Where(V1Pod pod) => pod.Spec?.NodeName is { Length: > 0 } node ? $"node {node}" : $"pod {pod.Metadata.Name}";
+}

@@ -1,0 +1,42 @@
+namespace MeshFabric.Installation;
+
+/// <summary>Names in a cluster's API that are part of the interface: agents, command line and charts agree on them.</summary>
+public static class InstallationNames
+{
+    public const string Namespace = "meshfabric-system";
+
+    /// <summary>Of the service account, the roles, the DaemonSet and its container.</summary>
+    public const string Agent = "meshfabric-agent";
+
+    public const string Container = "agent";
+
+    public const string JoinSecret = "meshfabric-join";
+    public const string JoinSecretKey = "token";
+
+    public const string Group = "meshfabric.io";
+    public const string GroupVersion = "v1alpha1";
+    public const string Gateways = "meshgateways";
+    public const string Nodes = "meshnodes";
+
+    public const string NameLabel = "app.kubernetes.io/name";
+    public const string PartOfLabel = "app.kubernetes.io/part-of";
+    public const string PartOf = "meshfabric";
+
+    /// <summary>On the namespace: SHA-256 of the mesh's CA certificate, 64 hex digits. Who installs into a cluster sees by it whose the agents are.</summary>
+    public const string MeshAnnotation = Group + "/mesh";
+
+    /// <summary>On the namespace: the cluster's name in the mesh.</summary>
+    public const string ClusterAnnotation = Group + "/cluster";
+
+    /// <summary>Nodes that have it with the value <c>true</c>, when there are any, are the candidates for gateways; with <c>false</c> a node is none.</summary>
+    public const string GatewayLabel = Group + "/gateway";
+
+    /// <summary>In the agents' environment: the cluster's name in the mesh.</summary>
+    public const string ClusterVariable = "MESHFABRIC_CLUSTER";
+
+    /// <summary>In the agents' environment, <c>true</c>: clean the host, then say so in <c>status.left</c> of the node's MeshNode.</summary>
+    public const string LeaveVariable = "MESHFABRIC_LEAVE";
+
+    /// <summary>Owner of the fields that are applied (server-side apply).</summary>
+    public const string FieldManager = "meshfabric";
+}

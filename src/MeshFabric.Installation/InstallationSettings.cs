@@ -1,0 +1,28 @@
+namespace MeshFabric.Installation;
+
+/// <summary>All that can be chosen about the agents of one cluster.</summary>
+/// <param name="Cluster">Its name in the mesh.</param>
+/// <param name="Image">Reference of the agent's image.</param>
+public sealed record InstallationSettings(string Cluster, string Image)
+{
+    public const int DefaultGateways = 2;
+    public const int DefaultListenPort = 51820;
+
+    /// <summary>How many nodes are gateways at a time, 1 to 8.</summary>
+    public int Gateways { get; init; } = DefaultGateways;
+
+    /// <summary>UDP port of the first WireGuard device; the others follow it.</summary>
+    public int ListenPort { get; init; } = DefaultListenPort;
+
+    /// <summary>Pod CIDRs that the cluster's API cannot tell; empty: the agents find them.</summary>
+    public IReadOnlyList<string> PodCidrs { get; init; } = [];
+
+    /// <summary>SHA-256 of the mesh's CA certificate; null: not claimed by a mesh yet.</summary>
+    public string? Mesh { get; init; }
+
+    /// <summary>The standing join token; null: its Secret is not among the objects.</summary>
+    public string? JoinToken { get; init; }
+
+    /// <summary>Without the token.</summary>
+    public override string ToString() => $"InstallationSettings {{ Cluster = {Cluster}, Image = {Image}, Gateways = {Gateways} }}";
+}

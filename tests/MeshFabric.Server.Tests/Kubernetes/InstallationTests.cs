@@ -1,0 +1,150 @@
+using System.Net;
+using System.Text.Json;
+using k8s;
+using k8s.Autorest;
+using k8s.Models;
+using MeshFabric.Cli.Installing;
+using MeshFabric.Installation;
+
+namespace MeshFabric.Server.Tests.Kubernetes;
+
+/// <summary>What is installed, on a real API server.</summary>
+public sealed class InstallationTests(InstallApi server) : IClassFixture<InstallApi>
+{
+    static readonly InstallationSettings Settings = new("aurora", "meshfabric/agent:1") { Mesh = new string('a', 64), JoinToken = "mfj1_secret" };
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Everything_applies_and_applying_it_again_changes_nothing()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        using var admin = server.Api.Client();
+        await ApplyAsync(api);
+        var first = await VersionsAsync(admin);
+
+        await ApplyAsync(api);
+
+        Assert.Equal(first, await VersionsAsync(admin));
+        Assert.Equal(InstallationObjects.Of(Settings).Count, first.Count);
+    }
+
+    [Fact]
+    public async Task The_agents_may_do_exactly_what_they_need()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        await ApplyAsync(api);
+        using var admin = server.Api.Client();
+        using var agent = new k8s.Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(await server.KubeconfigOfAsync(InstallationNames.Namespace, InstallationNames.Agent, Cancel)));
+        await admin.CoreV1.CreateNamespacedServiceAccountAsync(new V1ServiceAccount { Metadata = new() { GenerateName = "nobody-", NamespaceProperty = "default" } }, "default", cancellationToken: Cancel);
+        string[] everywhere =
+        [
+            "get nodes", "list nodes", "watch nodes", "list pods", "watch pods", "list daemonsets.apps",
+            "get configmaps kubeadm-config", "get configmaps kube-proxy", "get configmaps kube-flannel-cfg", "get configmaps canal-config", "get configmaps calico-config",
+            "get configmaps cilium-config", "get configmaps weave-net", "get configmaps aws-node", "get configmaps ip-masq-agent",
+            "list servicecidrs.networking.k8s.io",
+            "get ippools.crd.projectcalico.org", "list ippools.crd.projectcalico.org", "create ippools.crd.projectcalico.org", "delete ippools.crd.projectcalico.org",
+            "list blockaffinities.crd.projectcalico.org", "get felixconfigurations.crd.projectcalico.org", "get installations.operator.tigera.io",
+            .. new[] { "meshgateways", "meshnodes" }.SelectMany(r => new[] { "get", "list", "watch", "create", "update", "patch", "delete" }.Select(v => $"{v} {r}.meshfabric.io")),
+        ];
+        string[] own =
+        [
+            .. everywhere, .. new[] { "get", "list", "watch", "create", "update", "delete" }.Select(v => $"{v} leases.coordination.k8s.io"), "create services", "delete services",
+        ];
+        // What every service account has, ours or not.
+        string[] anybody = ["create selfsubjectaccessreviews.authorization.k8s.io", "create selfsubjectrulesreviews.authorization.k8s.io"];
+
+        Assert.Equal(Sorted(own, anybody), await RulesAsync(agent, InstallationNames.Namespace));
+        Assert.Equal(Sorted(everywhere, anybody), await RulesAsync(agent, "kube-system"));
+        Assert.Equal(Sorted(everywhere, anybody), await RulesAsync(agent, "default"));
+
+        Assert.Equal(2, (await agent.CoreV1.ListNodeAsync(cancellationToken: Cancel)).Items.Count);
+        await ForbiddenAsync(() => agent.CoreV1.ReadNamespacedSecretAsync(InstallationNames.JoinSecret, InstallationNames.Namespace, cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.ListSecretForAllNamespacesAsync(cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.ReadNamespacedConfigMapAsync("extension-apiserver-authentication", "kube-system", cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.CreateNamespacedPodAsync(new V1Pod { Metadata = new() { Name = "x" } }, InstallationNames.Namespace, cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.CreateNamespacedServiceAsync(new V1Service { Metadata = new() { Name = "x" } }, "default", cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.DeleteNodeAsync("n1", cancellationToken: Cancel));
+    }
+
+    [Fact]
+    public async Task The_custom_resources_hold_what_agents_write_and_drop_what_they_do_not_know()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        await ApplyAsync(api);
+        using var admin = server.Api.Client();
+        const string gateway = """
+            {"apiVersion":"meshfabric.io/v1alpha1","kind":"MeshGateway","metadata":{"name":"gw1"},"spec":{"node":"n1",
+            "overlay":{"vni":7710,"port":7712},"mtu":1420,"localPrefixes":["10.60.0.0/16"],"remotePrefixes":["10.61.0.0/16"],"tunnelAddresses":["198.18.0.1"],"unknown":1}}
+            """;
+        const string node = """
+            {"apiVersion":"meshfabric.io/v1alpha1","kind":"MeshNode","metadata":{"name":"n1"},"status":{"address":"192.0.2.1","podPrefixes":["10.60.0.0/24"],"sources":["10.60.0.1"],"takenPorts":[7712],
+            "observation":{"anything":{"goes":[1,"x"]}},"findings":[{"severity":"warning","code":"c","subject":"s","message":"m","hint":"h"}],"agentVersion":"1.0.0","left":false}}
+            """;
+        await CreateCustomAsync(admin, InstallationNames.Gateways, gateway);
+        await CreateCustomAsync(admin, InstallationNames.Nodes, node);
+
+        var spec = (await api.ListCustomAsync(InstallationNames.Gateways, Cancel)).Single().GetProperty("spec").ToString();
+        var status = (await api.ListCustomAsync(InstallationNames.Nodes, Cancel)).Single().GetProperty("status").ToString();
+
+        Assert.DoesNotContain("unknown", spec, StringComparison.Ordinal);
+        Assert.All(new[] { "node", "overlay", "vni", "port", "mtu", "localPrefixes", "remotePrefixes", "tunnelAddresses" }, f => Assert.Contains($"\"{f}\":", spec, StringComparison.Ordinal));
+        Assert.Contains("\"goes\":[1,\"x\"]", status, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<HttpOperationException>(() => CreateCustomAsync(admin, InstallationNames.Gateways, gateway.Replace("\"mtu\":1420", "\"mtu\":\"large\"", StringComparison.Ordinal).Replace("gw1", "gw2", StringComparison.Ordinal)));
+        Assert.Contains("spec.mtu", refused.Response.Content, StringComparison.Ordinal);
+    }
+
+    static async Task ApplyAsync(ClusterApi api)
+    {
+        foreach (var item in InstallationObjects.Of(Settings))
+        {
+            await api.ApplyAsync(item, Cancel);
+            if (item is V1CustomResourceDefinition definition)
+            {
+                await TestKit.Until.TrueAsync(async () => (await api.FindAsync<V1CustomResourceDefinition>(definition.Metadata.Name, null, Cancel))?.Status?.Conditions?.Any(c => c is { Type: "Established", Status: "True" }) == true,
+                    TimeSpan.FromSeconds(30), $"{definition.Metadata.Name} to be served", Cancel);
+            }
+        }
+    }
+
+    static Task CreateCustomAsync(IKubernetes admin, string plural, string json) =>
+        admin.CustomObjects.CreateClusterCustomObjectAsync(JsonDocument.Parse(json).RootElement, InstallationNames.Group, InstallationNames.GroupVersion, plural, cancellationToken: Cancel);
+
+    static async Task<IReadOnlyList<string>> VersionsAsync(IKubernetes admin)
+    {
+        var found = new List<string>();
+        foreach (var item in InstallationObjects.Of(Settings))
+        {
+            var kind = item.GetType().GetKubernetesTypeMetadata();
+            using var generic = new GenericClient(admin, kind.Group, kind.ApiVersion, kind.PluralName, disposeClient: false);
+            var there = item.Metadata.NamespaceProperty is { } space ? await generic.ReadNamespacedAsync<AnyObject>(space, item.Metadata.Name, Cancel) : await generic.ReadAsync<AnyObject>(item.Metadata.Name, Cancel);
+            found.Add($"{item.Kind} {item.Metadata.Name} {there.Metadata.ResourceVersion}");
+        }
+
+        return found;
+    }
+
+    static async Task<IReadOnlyList<string>> RulesAsync(IKubernetes agent, string @namespace)
+    {
+        var review = await agent.AuthorizationV1.CreateSelfSubjectRulesReviewAsync(new V1SelfSubjectRulesReview { Spec = new V1SelfSubjectRulesReviewSpec { NamespaceProperty = @namespace } }, cancellationToken: Cancel);
+        return Sorted(
+            from rule in review.Status.ResourceRules
+            from verb in rule.Verbs
+            from apiGroup in rule.ApiGroups
+            from resource in rule.Resources
+            from name in rule.ResourceNames is { Count: > 0 } names ? names : [""]
+            select $"{verb} {resource}{(apiGroup.Length > 0 ? "." : "")}{apiGroup} {name}".TrimEnd());
+    }
+
+    static IReadOnlyList<string> Sorted(params IEnumerable<string>[] rules) => [.. rules.SelectMany(r => r).Distinct().Order(StringComparer.Ordinal)];
+
+    static async Task ForbiddenAsync(Func<Task> act) =>
+        Assert.Equal(HttpStatusCode.Forbidden, (await Assert.ThrowsAsync<HttpOperationException>(act)).Response.StatusCode);
+
+    sealed class AnyObject : IKubernetesObject
+    {
+        public string ApiVersion { get; set; } = "";
+        public string Kind { get; set; } = "";
+        public V1ObjectMeta Metadata { get; set; } = new();
+    }
+}
