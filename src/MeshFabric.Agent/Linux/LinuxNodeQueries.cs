@@ -9,7 +9,8 @@ using MeshFabric.Netlink.Route;
 namespace MeshFabric.Agent.Linux;
 
 /// <summary>The host that the agent runs on.</summary>
-sealed class LinuxNodeQueries : INodeQueries
+/// <param name="network">Path of another network namespace to look at; null for the own one.</param>
+sealed class LinuxNodeQueries(string? network = null) : INodeQueries
 {
     // rtm_protocol of the routes that Calico's BIRD and Felix make (linux/rtnetlink.h; 80 is Felix' default).
     const byte BirdProtocol = 12;
@@ -18,7 +19,7 @@ sealed class LinuxNodeQueries : INodeQueries
 
     public IReadOnlyList<NodeLink> Links()
     {
-        using var netlink = RouteNetlink.Open();
+        using var netlink = RouteNetlink.Open(network);
         var addresses = netlink.Addresses().Where(a => !a.Address.IsIPv6LinkLocal).ToLookup(a => a.LinkIndex);
         return netlink.Links()
             .Select(l => new NodeLink(l.Name, l.Kind, l.Mtu, addresses[l.Index].Select(a => Cidr.Host(a.Address)).Distinct().Order().ToValueList()))
@@ -27,7 +28,7 @@ sealed class LinuxNodeQueries : INodeQueries
 
     public IReadOnlyList<Cidr> CalicoBlocks()
     {
-        using var netlink = RouteNetlink.Open();
+        using var netlink = RouteNetlink.Open(network);
         return netlink.Blackholes().Where(r => r.Protocol is BirdProtocol or FelixProtocol).Select(r => r.Destination).ToList();
     }
 
@@ -35,7 +36,9 @@ sealed class LinuxNodeQueries : INodeQueries
     {
         try
         {
-            var (code, output, _) = await Tool.RunAsync(program, arguments, "", cancellationToken);
+            var (code, output, _) = network is null
+                ? await Tool.RunAsync(program, arguments, "", cancellationToken)
+                : await Tool.RunAsync("nsenter", [$"--net={network}", program, .. arguments], "", cancellationToken);
             return code == 0 ? output : null;
         }
         catch (InvalidOperationException)

@@ -80,6 +80,7 @@ public sealed class NetworkingTests
 
         foreach (var pod in cni.SomePods)
         {
+            pod.Spec.AutomountServiceAccountToken = false;
             var made = await admin.CoreV1.CreateNamespacedPodAsync(new V1Pod { Metadata = pod.Metadata, Spec = pod.Spec }, pod.Metadata.NamespaceProperty, cancellationToken: Cancel);
             made.Status = new V1PodStatus { Phase = pod.Status.Phase, PodIP = pod.Status.PodIP, PodIPs = [new V1PodIP { Ip = pod.Status.PodIP }] };
             await admin.CoreV1.ReplaceNamespacedPodStatusAsync(made, made.Metadata.Name, made.Metadata.NamespaceProperty, cancellationToken: Cancel);

@@ -1,7 +1,10 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Server.Tests.Services;
@@ -59,6 +62,35 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
             await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(good)));
             await Until.TrueAsync(async () => (await mesh.Control.Api.GetClusterAsync("aurora", Cancel)) is { Spec.Provider: "here", Status.Findings.Count: 0 }, TimeSpan.FromSeconds(15), () => "the good inventory was not taken", Cancel);
         }
+    }
+
+    [Fact]
+    public async Task A_reported_networking_is_shown_and_an_older_agent_that_tells_none_leaves_it()
+    {
+        var spec = (await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Spec;
+        var networking = new ClusterNetworking(
+            new DataPath(CniPlugin.Flannel, "vxlan", "v0.26.1", "kube-flannel", "DaemonSet kube-flannel/kube-flannel-ds"),
+            new PolicyEngine("none", "no DaemonSet of an engine"),
+            new ServiceProxy("kube-proxy", "iptables", [Cidr.Parse("10.10.0.0/16")], "DaemonSet kube-system/kube-proxy"),
+            "kube-flannel-cfg",
+            "kubeadm-config",
+            [new Finding(FindingSeverity.Warning, "cni-several-configs", "node/n1", "n1 has two.", "Remove one.")]);
+        var told = new ClusterInventory(spec.Kind, new ClusterLocation("teller", "", ""), [], spec.PodCidrs, [], "", []) { Networking = networking };
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(told)));
+        await Until.TrueAsync(async () => networking.Equals((await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Status.Networking), TimeSpan.FromSeconds(15), () => "the networking was not stored", Cancel);
+
+        var older = JsonNode.Parse(Wire.Envelope(new InventoryReported(told with { Location = new ClusterLocation("older", "", "") })))!;
+        Assert.True(older["message"]!["inventory"]!.AsObject().Remove("networking"));
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Encoding.UTF8.GetBytes(older.ToJsonString()));
+        ClusterResource? seen = null;
+        await Until.TrueAsync(async () => (seen = await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Spec.Provider == "older", TimeSpan.FromSeconds(15), () => "the older agent's inventory was not taken", Cancel);
+        Assert.Equal(networking, seen!.Status.Networking);
+
+        var endless = told with { Networking = networking with { PodCidrSource = new string('x', ClusterNetworking.MaxText + 1) } };
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(endless)));
+        await Until.TrueAsync(async () => (await mesh.Control.Api.GetClusterAsync("aurora", Cancel)).Status.Findings.Any(f => f.Code == "inventory-refused"), TimeSpan.FromSeconds(15), () => "endless text was not refused", Cancel);
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(told)));
+        await Until.TrueAsync(async () => (await mesh.Control.Api.GetClusterAsync("aurora", Cancel)) is { Spec.Provider: "teller", Status.Findings.Count: 0 }, TimeSpan.FromSeconds(15), () => "the good inventory was not taken", Cancel);
     }
 
     [Fact]
