@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using k8s;
@@ -118,7 +119,8 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
             var kind = item.GetType().GetKubernetesTypeMetadata();
             using var generic = new GenericClient(admin, kind.Group, kind.ApiVersion, kind.PluralName, disposeClient: false);
             var there = item.Metadata.NamespaceProperty is { } space ? await generic.ReadNamespacedAsync<AnyObject>(space, item.Metadata.Name, Cancel) : await generic.ReadAsync<AnyObject>(item.Metadata.Name, Cancel);
-            found.Add($"{item.Kind} {item.Metadata.Name} {there.Metadata.ResourceVersion}");
+            // Controllers write the status of those that have a generation: it counts only what was asked for.
+            found.Add($"{item.Kind} {item.Metadata.Name} {there.Metadata.Generation?.ToString(CultureInfo.InvariantCulture) ?? there.Metadata.ResourceVersion}");
         }
 
         return found;
