@@ -38,7 +38,11 @@ public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc
             }
         }
 
-        System.IO.File.Delete(File);
+        // Without anything to put back the directory itself may not be there.
+        if (System.IO.File.Exists(File))
+        {
+            System.IO.File.Delete(File);
+        }
     }
 
     /// <summary>2 is loose. The effective value is the larger of "all" and the device's, so 0 would not do. It goes with the device.</summary>

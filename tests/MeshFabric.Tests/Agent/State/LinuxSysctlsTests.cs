@@ -49,6 +49,13 @@ public sealed class LinuxSysctlsTests : IDisposable
         Assert.Equal(["0", "1", "0", "3"], All());
     }
 
+    [Fact]
+    public void Putting_back_what_was_never_changed_is_no_failure()
+    {
+        New().Restore();
+        Assert.Equal(["0", "1", "0", "2"], All());
+    }
+
     LinuxSysctls New() => new(new AgentStateDirectory(_folder.File("state")), _folder.File("sys"));
 
     string Setting(string name) => Path.Combine(_folder.File("sys"), name);
