@@ -17,35 +17,17 @@ sealed class BridgePlugin : ICniPlugin
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         NodeRoutes.Direct(script, cluster, node);
-        var settings = new Dictionary<string, object>
-        {
-            ["type"] = "bridge",
-            ["bridge"] = "cni0",
-            ["isGateway"] = true,
-            ["ipMasq"] = true,
-            ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0"),
-        };
-        ReferenceCni.Conflist(script, node.Host, "10-plain.conflist", Network, settings);
-        ReferenceCni.AddPods(script, node, Network, settings);
+        var pods = Pods(cluster, node);
+        ReferenceCni.Conflist(script, node.Host, "10-plain.conflist", Network, pods.Settings);
+        ReferenceCni.AddPods(script, node, pods);
     }
-}
 
-/// <summary>The plain ptp plug-in: no bridge, a routed pair of links per pod; otherwise as <see cref="BridgePlugin"/>.</summary>
-sealed class PtpPlugin : ICniPlugin
-{
-    const string Network = "routed";
-
-    public string Name => "ptp";
-
-    public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
-
-    public CniObjects Objects(CniCluster cluster) => new();
-
-    public void Build(NetworkScript script, CniCluster cluster, CniNode node)
+    public ReferencePods Pods(CniCluster cluster, CniNode node) => new(Network, new()
     {
-        NodeRoutes.Direct(script, cluster, node);
-        var settings = new Dictionary<string, object> { ["type"] = "ptp", ["ipMasq"] = true, ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0") };
-        ReferenceCni.Conflist(script, node.Host, "10-routed.conflist", Network, settings);
-        ReferenceCni.AddPods(script, node, Network, settings);
-    }
+        ["type"] = "bridge",
+        ["bridge"] = "cni0",
+        ["isGateway"] = true,
+        ["ipMasq"] = true,
+        ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0"),
+    });
 }

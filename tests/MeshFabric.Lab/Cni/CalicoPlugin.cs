@@ -45,6 +45,9 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
     public CniObjects Objects(CniCluster cluster) =>
         CalicoObjects.Of(cluster, kind == CalicoKind.VxlanInserting ? "v3.28.0" : "v3.29.0", HasTunnel, kind == CalicoKind.VxlanNftables);
 
+    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) =>
+        kind == CalicoKind.VxlanNftables ? CalicoPolicy.Nftables(cluster, node, pod, peer) : CalicoPolicy.Iptables(cluster, node, pod, peer);
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         if (HasTunnel)

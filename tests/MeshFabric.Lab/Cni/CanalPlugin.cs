@@ -26,6 +26,8 @@ sealed class CanalPlugin : ICniPlugin
         Annotations = node => FlannelObjects.Annotations(node, vxlan: true),
     };
 
+    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => CalicoPolicy.Iptables(cluster, node, pod, peer);
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         FlannelState.Vxlan(script, cluster, node);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using k8s;
 using k8s.Models;
 using MeshFabric.Lab.Control;
@@ -14,6 +15,8 @@ namespace MeshFabric.Lab.Cni;
 public sealed class CniApi : IAsyncDisposable
 {
     const int Port = 6443;
+    const string Group = "meshfabric.io";
+    const string MeshNodes = "meshnodes";
     const string ServiceCidr = "10.96.0.0/16";
 
     readonly Lab _lab;
@@ -61,6 +64,35 @@ public sealed class CniApi : IAsyncDisposable
     {
         await Client.CoreV1.CreateNamespacedServiceAsync(CniServices.Service(name, address, nodePort, local), "default", cancellationToken: cancellationToken);
         await Client.DiscoveryV1.CreateNamespacedEndpointSliceAsync(CniServices.Slice(name, endpoints, PodNodes()), "default", cancellationToken: cancellationToken);
+    }
+
+    /// <summary>What an installation makes before agents run: their namespace and our kinds. Nothing when they are there.</summary>
+    public async Task PrepareForAgentsAsync(CancellationToken cancellationToken)
+    {
+        var space = "meshfabric-system";
+        if ((await Client.CoreV1.ListNamespaceAsync(cancellationToken: cancellationToken)).Items.Any(n => n.Name() == space))
+        {
+            return;
+        }
+
+        await Client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = space } }, cancellationToken: cancellationToken);
+        await CustomObjects.DefineAsync(Client, [new CustomObject(Group, "v1alpha1", "meshgateways", "MeshGateway", "", ""), new CustomObject(Group, "v1alpha1", MeshNodes, "MeshNode", "", "")], cancellationToken);
+    }
+
+    /// <summary>True when the agent of a node said that everything of ours was taken off it.</summary>
+    public async Task<bool> HasLeftAsync(string node, CancellationToken cancellationToken)
+    {
+        var text = (await Client.CustomObjects.GetClusterCustomObjectAsync(Group, "v1alpha1", MeshNodes, node, cancellationToken)).ToString()!;
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.TryGetProperty("status", out var status) && status.TryGetProperty("left", out var left) && left.GetBoolean();
+    }
+
+    public async Task DeleteServiceAsync(string name, CancellationToken cancellationToken)
+    {
+        // The server answers with a Status, which the typed call does not read.
+        using var services = new GenericClient(Client, "", "v1", "services", disposeClient: false);
+        await services.DeleteNamespacedAsync<V1Status>("default", name, cancellationToken);
+        await Client.DiscoveryV1.DeleteNamespacedEndpointSliceAsync(CniServices.SliceName(name), "default", cancellationToken: cancellationToken);
     }
 
     /// <summary>kube-proxy in iptables mode on every node, as kubeadm runs it.</summary>
@@ -128,7 +160,7 @@ public sealed class CniApi : IAsyncDisposable
 
     async Task CreateNodeAsync(CniNode node, Dictionary<string, string> annotations, CancellationToken cancellationToken)
     {
-        await Client.CreateNodeAsync(new NodeObject(node.Host.ShortName) { Addresses = [node.Address.ToString()], PodCidrs = [node.PodCidr.ToString()] }, cancellationToken);
+        await Client.CreateNodeAsync(new NodeObject(node.Host.ShortName) { Addresses = [node.Address.ToString()], PodCidrs = [node.PodCidr.ToString()], Labels = GatewayLabels(node) }, cancellationToken);
         var patch = new V1Patch(new { metadata = new { annotations } }, V1Patch.PatchType.MergePatch);
         await Client.CoreV1.PatchNodeAsync(patch, node.Host.ShortName, cancellationToken: cancellationToken);
         foreach (var host in node.Pods)
@@ -138,6 +170,9 @@ public sealed class CniApi : IAsyncDisposable
             await Client.CoreV1.ReplaceNamespacedPodStatusAsync(pod, pod.Name(), "default", cancellationToken: cancellationToken);
         }
     }
+
+    // The first two nodes may be gateways: a test knows who is one and who is not.
+    static Dictionary<string, string> GatewayLabels(CniNode node) => node.Number <= 2 ? new() { ["meshfabric.io/gateway"] = "true" } : [];
 
     Dictionary<IPAddress, string> PodNodes() => _cluster.Nodes.SelectMany(n => n.Pods.Select(p => (p, n))).ToDictionary(x => x.p.Address!, x => x.n.Host.ShortName);
 }

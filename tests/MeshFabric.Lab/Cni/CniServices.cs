@@ -10,6 +10,7 @@ namespace MeshFabric.Lab.Cni;
 static class CniServices
 {
     const string Http = "http";
+    const string Mirror = "mirror";
     const string Echo = "echo";
 
     public static string ProxyProgram => Path.Combine(
@@ -39,18 +40,26 @@ static class CniServices
             Ports =
             [
                 new V1ServicePort { Name = Http, Port = PodServers.HttpPort, TargetPort = PodServers.HttpPort, Protocol = "TCP", NodePort = nodePort },
+                new V1ServicePort { Name = Mirror, Port = PodServers.HttpPort, TargetPort = PodServers.HttpPort, Protocol = "UDP" },
                 new V1ServicePort { Name = Echo, Port = PodServers.EchoPort, TargetPort = PodServers.EchoPort, Protocol = "UDP" },
             ],
         },
     };
 
+    public static string SliceName(string service) => service + "-1";
+
     /// <param name="nodes">Names of the nodes of the cluster's own pods; a pod of another cluster has none.</param>
     public static V1EndpointSlice Slice(string service, IEnumerable<IPAddress> endpoints, Dictionary<IPAddress, string> nodes) => new()
     {
         AddressType = "IPv4",
-        Metadata = new V1ObjectMeta { Name = service + "-1", Labels = new Dictionary<string, string> { ["kubernetes.io/service-name"] = service } },
+        Metadata = new V1ObjectMeta { Name = SliceName(service), Labels = new Dictionary<string, string> { ["kubernetes.io/service-name"] = service } },
         Endpoints = [.. endpoints.Select(e => new V1Endpoint { Addresses = [e.ToString()], Conditions = new V1EndpointConditions { Ready = true }, NodeName = nodes.GetValueOrDefault(e) })],
-        Ports = [new Discoveryv1EndpointPort { Name = Http, Port = PodServers.HttpPort, Protocol = "TCP" }, new Discoveryv1EndpointPort { Name = Echo, Port = PodServers.EchoPort, Protocol = "UDP" }],
+        Ports =
+        [
+            new Discoveryv1EndpointPort { Name = Http, Port = PodServers.HttpPort, Protocol = "TCP" },
+            new Discoveryv1EndpointPort { Name = Mirror, Port = PodServers.HttpPort, Protocol = "UDP" },
+            new Discoveryv1EndpointPort { Name = Echo, Port = PodServers.EchoPort, Protocol = "UDP" },
+        ],
     };
 
     /// <remarks>A network namespace may not set conntrack's limits, and kube-proxy ends when it fails to: it is told to leave them alone.</remarks>

@@ -9,7 +9,17 @@ static class CustomObjects
 {
     public static async Task CreateAsync(IKubernetes client, IReadOnlyList<CustomObject> objects, CancellationToken cancellationToken)
     {
-        var kinds = objects.DistinctBy(o => (o.Group, o.Plural)).ToList();
+        await DefineAsync(client, [.. objects.DistinctBy(o => (o.Group, o.Plural))], cancellationToken);
+        foreach (var item in objects)
+        {
+            var body = new { apiVersion = $"{item.Group}/{item.Version}", kind = item.Kind, metadata = new { name = item.Name }, spec = item.Spec };
+            await client.CustomObjects.CreateClusterCustomObjectAsync(body, item.Group, item.Version, item.Plural, cancellationToken: cancellationToken);
+        }
+    }
+
+    /// <summary>The kinds of these objects alone, and waits until the API serves them.</summary>
+    public static async Task DefineAsync(IKubernetes client, IReadOnlyList<CustomObject> kinds, CancellationToken cancellationToken)
+    {
         foreach (var kind in kinds)
         {
             await client.ApiextensionsV1.CreateCustomResourceDefinitionAsync(Definition(kind), cancellationToken: cancellationToken);
@@ -18,12 +28,6 @@ static class CustomObjects
         foreach (var kind in kinds)
         {
             await Until.TrueAsync(() => IsServedAsync(client, $"{kind.Plural}.{kind.Group}", cancellationToken), TimeSpan.FromSeconds(30), $"the API to serve {kind.Plural}", cancellationToken);
-        }
-
-        foreach (var item in objects)
-        {
-            var body = new { apiVersion = $"{item.Group}/{item.Version}", kind = item.Kind, metadata = new { name = item.Name }, spec = item.Spec };
-            await client.CustomObjects.CreateClusterCustomObjectAsync(body, item.Group, item.Version, item.Plural, cancellationToken: cancellationToken);
         }
     }
 

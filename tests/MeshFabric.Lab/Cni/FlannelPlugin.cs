@@ -56,14 +56,16 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
             script, node.Host, "10-flannel.conflist", Network,
             new { type = "flannel", @delegate = new { hairpinMode = true, isDefaultGateway = true } },
             new { type = "portmap", capabilities = new { portMappings = true } });
-        ReferenceCni.AddPods(script, node, Network, new()
-        {
-            ["type"] = "bridge",
-            ["isDefaultGateway"] = true,
-            ["hairpinMode"] = true,
-            ["ipMasq"] = false,
-            ["mtu"] = Mtu,
-            ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString()),
-        });
+        ReferenceCni.AddPods(script, node, Pods(cluster, node));
     }
+
+    public ReferencePods Pods(CniCluster cluster, CniNode node) => new(Network, new()
+    {
+        ["type"] = "bridge",
+        ["isDefaultGateway"] = true,
+        ["hairpinMode"] = true,
+        ["ipMasq"] = false,
+        ["mtu"] = Mtu,
+        ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString()),
+    });
 }

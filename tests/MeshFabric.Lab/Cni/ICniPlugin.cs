@@ -16,6 +16,13 @@ interface ICniPlugin
     /// <summary>What it shows in the cluster's API.</summary>
     CniObjects Objects(CniCluster cluster);
 
+    /// <summary>The real plug-in that makes its pods on a node; null where their links are part of the state.</summary>
+    ReferencePods? Pods(CniCluster cluster, CniNode node) => null;
+
+    /// <summary>A shell script that its policy engine would be at on a node of <paramref name="cluster"/> for a policy on a pod; null when the plug-in enforces none.</summary>
+    /// <param name="peer">Whom the policy lets in; null: there is no policy any more.</param>
+    string? Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => null;
+
     /// <summary>Adds one node's state, and its pods' links, to the script. The node has its address on eth0 already.</summary>
     void Build(NetworkScript script, CniCluster cluster, CniNode node);
 }

@@ -29,11 +29,16 @@ sealed class KindnetPlugin : ICniPlugin
             -A KIND-MASQ-AGENT -m comment --comment "kind-masq-agent: the rest" -j MASQUERADE
             COMMIT
             """);
+        script.Directory(node.Host, "/run/cni-ipam-state");
+        var pods = Pods(cluster, node);
+        ReferenceCni.Conflist(script, node.Host, "10-kindnet.conflist", Network, pods.Settings);
+        ReferenceCni.AddPods(script, node, pods);
+    }
+
+    public ReferencePods Pods(CniCluster cluster, CniNode node)
+    {
         var ipam = ReferenceCni.HostLocal(node, "0.0.0.0/0");
         ipam["dataDir"] = "/run/cni-ipam-state";
-        script.Directory(node.Host, "/run/cni-ipam-state");
-        var settings = new Dictionary<string, object> { ["type"] = "ptp", ["mtu"] = 1500, ["ipMasq"] = false, ["ipam"] = ipam };
-        ReferenceCni.Conflist(script, node.Host, "10-kindnet.conflist", Network, settings);
-        ReferenceCni.AddPods(script, node, Network, settings);
+        return new(Network, new() { ["type"] = "ptp", ["mtu"] = 1500, ["ipMasq"] = false, ["ipam"] = ipam });
     }
 }

@@ -19,19 +19,22 @@ static class ReferenceCni
         script.File(node, $"/etc/cni/net.d/{file}", JsonSerializer.Serialize(new { name = network, cniVersion = "0.3.1", plugins }, Indented));
 
     /// <summary>Adds the node's pods by the real plug-in.</summary>
-    /// <param name="settings">Of the plug-in, without name and version.</param>
-    public static void AddPods(NetworkScript script, CniNode node, string network, Dictionary<string, object> settings)
+    public static void AddPods(NetworkScript script, CniNode node, ReferencePods pods)
     {
         script.Directory(node.Host, "/var/lib/cni/networks");
-        var text = JsonSerializer.Serialize(new Dictionary<string, object>(settings) { ["name"] = network, ["cniVersion"] = "0.3.1" });
         foreach (var pod in node.Pods)
         {
-            script.Shell(node.Host, Command("ADD", pod, (string)settings["type"]) + $" >/dev/null <<'CNI'\n{text}\nCNI");
+            script.Shell(node.Host, Command("ADD", pod, pods) + " >/dev/null");
         }
     }
 
-    public static string Command(string verb, LabHost pod, string type) =>
-        $"CNI_COMMAND={verb} CNI_CONTAINERID={pod.Name} CNI_NETNS={pod.NamespacePath} CNI_IFNAME=eth0 CNI_PATH={Programs} {Programs}/{type}";
+    /// <summary>A shell command as a container runtime calls a plug-in (CNI specification 0.3.1).</summary>
+    /// <param name="arguments">CNI_ARGS; host-local takes <c>IP=ADDRESS</c>.</param>
+    public static string Command(string verb, LabHost pod, ReferencePods pods, string arguments = "")
+    {
+        var text = JsonSerializer.Serialize(new Dictionary<string, object>(pods.Settings) { ["name"] = pods.Network, ["cniVersion"] = "0.3.1" });
+        return $"echo '{text}' | CNI_COMMAND={verb} CNI_CONTAINERID={pod.Name} CNI_NETNS={pod.NamespacePath} CNI_IFNAME=eth0 CNI_ARGS='{arguments}' CNI_PATH={Programs} {Programs}/{pods.Settings["type"]}";
+    }
 
     /// <summary>host-local's settings for one node's range.</summary>
     public static Dictionary<string, object> HostLocal(CniNode node, params string[] routes) => new()
@@ -41,3 +44,7 @@ static class ReferenceCni
         ["routes"] = routes.Select(r => new { dst = r }).ToArray(),
     };
 }
+
+/// <summary>How a node's pods are made by a reference plug-in.</summary>
+/// <param name="Settings">Of the plug-in, without name and version.</param>
+sealed record ReferencePods(string Network, Dictionary<string, object> Settings);

@@ -26,6 +26,8 @@ sealed class WeavePlugin : ICniPlugin
         ConfigMaps = [ConfigMap("kube-system", "weave-net")],
     };
 
+    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => WeavePolicy.Ingress(pod, peer);
+
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {
         var network = cluster.Network;

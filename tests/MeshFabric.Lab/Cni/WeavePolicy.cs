@@ -1,10 +1,17 @@
+using MeshFabric.Lab.Topology;
+
 namespace MeshFabric.Lab.Cni;
 
 /// <summary>What weave-npc leaves on a node: sets of all pods of the cluster, and rules that judge what goes to the bridge and what comes from it.</summary>
 static class WeavePolicy
 {
-    /// <summary>All pods of namespace default, on whatever node.</summary>
-    const string Pods = "weave-default-pods";
+    /// <summary>Pods of namespace default, on whatever node: those that no policy selects, by direction, and all.</summary>
+    const string OpenIn = "weave-open-ingress";
+    const string OpenOut = "weave-open-egress";
+    const string All = "weave-all-pods";
+
+    /// <summary>Pods that a policy selects.</summary>
+    const string Selected = "weave-selected";
 
     public const string FilterRules = $"""
         *filter
@@ -27,7 +34,7 @@ static class WeavePolicy
         -A WEAVE-NPC -m physdev --physdev-out vethwe-bridge --physdev-is-bridged -j ACCEPT
         -A WEAVE-NPC -m state --state NEW -j WEAVE-NPC-DEFAULT
         -A WEAVE-NPC -m state --state NEW -j WEAVE-NPC-INGRESS
-        -A WEAVE-NPC-DEFAULT -m set --match-set {Pods} dst -m comment --comment "DefaultAllow ingress isolation for namespace: default" -j ACCEPT
+        -A WEAVE-NPC-DEFAULT -m set --match-set {OpenIn} dst -m comment --comment "DefaultAllow ingress isolation for namespace: default" -j ACCEPT
         -A WEAVE-NPC-EGRESS -m state --state RELATED,ESTABLISHED -j ACCEPT
         -A WEAVE-NPC-EGRESS -m physdev --physdev-in vethwe-bridge --physdev-is-bridged -j RETURN
         -A WEAVE-NPC-EGRESS -m addrtype --dst-type LOCAL -j RETURN
@@ -35,11 +42,22 @@ static class WeavePolicy
         -A WEAVE-NPC-EGRESS -m state --state NEW -j WEAVE-NPC-EGRESS-DEFAULT
         -A WEAVE-NPC-EGRESS -m state --state NEW -m mark ! --mark 0x40000/0x40000 -j WEAVE-NPC-EGRESS-CUSTOM
         -A WEAVE-NPC-EGRESS-ACCEPT -j MARK --set-xmark 0x40000/0x40000
-        -A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set {Pods} src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j WEAVE-NPC-EGRESS-ACCEPT
-        -A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set {Pods} src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j RETURN
+        -A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set {OpenOut} src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j WEAVE-NPC-EGRESS-ACCEPT
+        -A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set {OpenOut} src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j RETURN
         COMMIT
         """;
 
     public static string Sets(CniCluster cluster) =>
-        $"create {Pods} hash:ip" + string.Concat(cluster.Nodes.SelectMany(n => n.Pods).Select(p => $"\nadd {Pods} {p.Address}"));
+        $"create {Selected} hash:ip\n" + string.Join('\n', new[] { OpenIn, OpenOut, All }.Select(set =>
+            $"create {set} hash:ip" + string.Concat(cluster.Nodes.SelectMany(n => n.Pods).Select(p => $"\nadd {set} {p.Address}"))));
+
+    /// <summary>The engine judges on the node of the sender and on that of the receiver: every node has the policy.</summary>
+    public static string Ingress(LabHost pod, PolicyPeer? peer) => peer is null
+        ? $"ipset -exist add {OpenIn} {pod.Address}; ipset -exist del {Selected} {pod.Address}; iptables-nft -F WEAVE-NPC-INGRESS"
+        : $"ipset -exist del {OpenIn} {pod.Address}; ipset -exist add {Selected} {pod.Address}; iptables-nft -F WEAVE-NPC-INGRESS" + peer.Kind switch
+        {
+            PolicyPeerKind.Block => $"; iptables-nft -A WEAVE-NPC-INGRESS -s {peer.Block} -m set --match-set {Selected} dst -j ACCEPT",
+            PolicyPeerKind.Pods => $"; iptables-nft -A WEAVE-NPC-INGRESS -m set --match-set {All} src -m set --match-set {Selected} dst -j ACCEPT",
+            _ => "",
+        };
 }

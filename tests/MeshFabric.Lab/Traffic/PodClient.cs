@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using MeshFabric.Lab.Topology;
 
 namespace MeshFabric.Lab.Traffic;
@@ -36,6 +37,31 @@ public static class PodClient
             return IPAddress.Parse((await client.GetStringAsync(new Uri("http://pod/"), timeout.Token)).Trim());
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return null;
+        }
+    }
+
+    /// <summary>As <see cref="SeenAsAsync"/>, by UDP from a new socket; asks again every second, as TCP does.</summary>
+    public static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var socket = NamespaceSocket.Open(from, address.AddressFamily, SocketType.Dgram);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(limit);
+        var answer = new byte[64];
+        try
+        {
+            await socket.ConnectAsync(new IPEndPoint(address, PodServers.HttpPort), timeout.Token);
+            var answered = socket.ReceiveAsync(answer, timeout.Token).AsTask();
+            do
+            {
+                await socket.SendAsync(new byte[] { 1 }, timeout.Token);
+            }
+            while (await Task.WhenAny(answered, Task.Delay(TimeSpan.FromSeconds(1), timeout.Token)) != answered);
+            return IPAddress.Parse(Encoding.ASCII.GetString(answer, 0, await answered));
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             return null;

@@ -5,7 +5,7 @@ using MeshFabric.Lab.Topology;
 
 namespace MeshFabric.Lab.Traffic;
 
-/// <summary>In every pod: HTTP that answers with the source address it saw, and a UDP echo.</summary>
+/// <summary>In every pod: HTTP and, on the same port, UDP that answer with the source address they saw, and a UDP echo.</summary>
 public sealed class PodServers : IAsyncDisposable
 {
     public const int HttpPort = 8080;
@@ -52,8 +52,9 @@ public sealed class PodServers : IAsyncDisposable
         var any = family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
         var listener = NamespaceSocket.Open(pod, family, SocketType.Stream);
         var echo = NamespaceSocket.Open(pod, family, SocketType.Dgram);
-        _sockets.AddRange([listener, echo]);
-        foreach (var (socket, port) in new[] { (listener, HttpPort), (echo, EchoPort) })
+        var mirror = NamespaceSocket.Open(pod, family, SocketType.Dgram);
+        _sockets.AddRange([listener, echo, mirror]);
+        foreach (var (socket, port) in new[] { (listener, HttpPort), (echo, EchoPort), (mirror, HttpPort) })
         {
             if (family == AddressFamily.InterNetworkV6)
             {
@@ -66,7 +67,8 @@ public sealed class PodServers : IAsyncDisposable
 
         listener.Listen(128);
         _loops.Add(Quietly(AcceptAsync(listener)));
-        _loops.Add(Quietly(EchoAsync(echo, new IPEndPoint(any, 0))));
+        _loops.Add(Quietly(EchoAsync(echo, new IPEndPoint(any, 0), (buffer, received, _) => buffer.AsMemory(0, received))));
+        _loops.Add(Quietly(EchoAsync(mirror, new IPEndPoint(any, 0), (_, _, from) => Encoding.ASCII.GetBytes(from.Address.ToString()))));
     }
 
     async Task AcceptAsync(Socket listener)
@@ -92,7 +94,7 @@ public sealed class PodServers : IAsyncDisposable
         socket.Shutdown(SocketShutdown.Send);
     }
 
-    async Task EchoAsync(Socket socket, IPEndPoint any)
+    async Task EchoAsync(Socket socket, IPEndPoint any, Func<byte[], int, IPEndPoint, ReadOnlyMemory<byte>> answer)
     {
         var buffer = new byte[65536];
         while (!_stop.IsCancellationRequested)
@@ -100,7 +102,7 @@ public sealed class PodServers : IAsyncDisposable
             try
             {
                 var received = await socket.ReceiveFromAsync(buffer, any, _stop.Token);
-                await socket.SendToAsync(buffer.AsMemory(0, received.ReceivedBytes), received.RemoteEndPoint, _stop.Token);
+                await socket.SendToAsync(answer(buffer, received.ReceivedBytes, (IPEndPoint)received.RemoteEndPoint), received.RemoteEndPoint, _stop.Token);
             }
             catch (SocketException)
             {

@@ -1,0 +1,26 @@
+namespace MeshFabric.Cni.Tests.Matrix;
+
+/// <summary>What is asked of the mesh with every plug-in, in the order in which it is asked.</summary>
+static class Checks
+{
+    public static readonly IReadOnlyList<(string Name, Func<Row, Task> Run)> All =
+    [
+        ("joins", _ => Task.CompletedTask),
+        ("sources kept, pods", SourceChecks.PodsAsync),
+        ("sources kept, host network", SourceChecks.HostNetworkAsync),
+        ("sources kept, imported Service", SourceChecks.ImportedServiceAsync),
+        ("hidden without exemption", SourceChecks.HiddenWithoutExemptionAsync),
+        ("cluster's own traffic unchanged", OwnTrafficChecks.UnchangedAsync),
+        ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),
+        ("routes apart", SteeringChecks.RoutesApartAsync),
+        ("gateway fails", SteeringChecks.GatewayFailsAsync),
+        ("rules rewritten", HostileChecks.RulesRewrittenAsync),
+        ("FORWARD drops", HostileChecks.ForwardDropsAsync),
+        ("legacy rules too", HostileChecks.LegacyMasqueradeAsync),
+        ("network policy", PolicyChecks.PolicyAsync),
+        ("1 MB without ICMP", MtuChecks.BulkWithoutIcmpAsync),
+        ("large datagrams", MtuChecks.LargeDatagramsAsync),
+        ("pods come and go", ChurnChecks.PodsComeAndGoAsync),
+        ("leaves no trace", LeaveChecks.NoTraceAsync),
+    ];
+}

@@ -1,0 +1,33 @@
+namespace MeshFabric.Cni.Tests.Matrix;
+
+/// <summary>What a program may have changed in a host's network: links, addresses, routes, rules, neighbours, rulesets, settings. Sorted lines, without counters, empty tables and what is random.</summary>
+static class HostState
+{
+    const string Script = """
+        {
+          ip -o link | sed -E 's/^[0-9]+: //; s/ state [A-Z]*//; s/@[^ ]*:/:/; s/link-netns [^ ]*//; s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g' | sed 's/^/link /'
+          ip -o addr | sed -E 's/^[0-9]+: //; s/(valid|preferred)_lft [a-z0-9]+//g; s/fe80::[0-9a-f:]+/fe80::/' | sed 's/^/addr /'
+          { ip route show table all; ip -6 route show table all; } | sed -E 's/ expires [0-9]+sec//' | sed 's/^/route /'
+          { ip rule; ip -6 rule; } | sed 's/^/rule /'
+          ip neigh show nud permanent | sed 's/^/neigh /'
+          bridge fdb | grep ' dst ' | sed 's/^/fdb /'
+          nft -s list ruleset 2>/dev/null | grep -v '^[# ]*$' | sed 's/^/nft /'
+          { iptables-legacy-save; ip6tables-legacy-save; } 2>/dev/null | grep -E '^-A|^:.*(DROP| - )' | sed 's/ \[.*//' | sed 's/^/legacy /'
+          for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding; do echo "sysctl $f $(cat $f)"; done
+        } | sed -E 's/veth[0-9a-f]{8}/veth#/g; s/fe80::[0-9a-f:]+/fe80::/g' | sort
+        """;
+
+    public static async Task<IReadOnlyList<string>> ReadAsync(Lab.Lab lab, string host, CancellationToken cancellationToken) =>
+        (await lab.ShellAsync(host, Script, cancellationToken)).Split('\n');
+
+    /// <summary>Lines that came (+) and went (-).</summary>
+    public static IReadOnlyList<string> Difference(IReadOnlyList<string> before, IReadOnlyList<string> after)
+    {
+        var (was, now) = (before.CountBy(l => l).ToDictionary(), after.CountBy(l => l).ToDictionary());
+        return
+        [
+            .. was.Where(l => now.GetValueOrDefault(l.Key) < l.Value).Select(l => "- " + l.Key),
+            .. now.Where(l => was.GetValueOrDefault(l.Key) < l.Value).Select(l => "+ " + l.Key),
+        ];
+    }
+}

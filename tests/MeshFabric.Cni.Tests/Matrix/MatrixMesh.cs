@@ -1,0 +1,156 @@
+using System.Net;
+using MeshFabric.Lab;
+using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Topology;
+using MeshFabric.Lab.Traffic;
+using MeshFabric.Net;
+
+namespace MeshFabric.Cni.Tests.Matrix;
+
+/// <summary>A mesh with a hub (flannel) that stays, and one cluster per plug-in that joins, is asked, and leaves again, one after the other.</summary>
+public sealed class MatrixMesh : IAsyncLifetime
+{
+    public const string Hub = "hub";
+
+    /// <summary>A cluster whose CIDR is the hub's own: each sees the other by other addresses.</summary>
+    public const string Remapped = "remapped";
+
+    /// <summary>What is asked: all, or those that the environment variable CNI_ROWS names, separated by commas.</summary>
+    internal static IReadOnlyList<string> Rows { get; } =
+        Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : [.. CniPlugins.Names, Remapped];
+
+    const string HubPlugin = "flannel-vxlan";
+    const string HubCidr = "10.200.0.0/16";
+
+    static readonly LabSpec Spec = new(
+        "cni",
+        [
+            new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin },
+            .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin }),
+            .. Rows.Where(r => r == Remapped).Select(r => new ClusterSpec(r, HubCidr) { Cni = HubPlugin }),
+        ]);
+
+    readonly Results _results = new();
+    NodeMesh _mesh = null!;
+    PodServers? _servers;
+    CniApi? _hub;
+    Row? _row;
+
+    /// <summary>Clusters that did not join: asking them costs time and tells nothing.</summary>
+    readonly HashSet<string> _failed = [];
+
+    public async ValueTask InitializeAsync()
+    {
+        _mesh = await NodeMesh.CreateAsync(Spec);
+        _servers = PodServers.Start(_mesh.Lab.Topology, _mesh.Lab.Topology["control"]);
+        _hub = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
+        await _hub.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
+        await _mesh.JoinAsync(Hub, _hub, CancellationToken.None);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _results.Write();
+        if (Environment.GetEnvironmentVariable("CNI_KEEP") == "1")
+        {
+            return;
+        }
+
+        if (_hub is not null)
+        {
+            await _hub.DisposeAsync();
+        }
+
+        if (_servers is not null)
+        {
+            await _servers.DisposeAsync();
+        }
+
+        if (_mesh is not null)
+        {
+            await _mesh.DisposeAsync();
+        }
+    }
+
+    internal async Task RunAsync(string plugin, (string Name, Func<Row, Task> Run) check)
+    {
+        try
+        {
+            await check.Run(await RowAsync(plugin));
+            _results.Add(plugin, check.Name, "yes");
+        }
+        catch (NotAskedException e)
+        {
+            _results.Add(plugin, check.Name, e.Message);
+        }
+        catch
+        {
+            _results.Add(plugin, check.Name, "**no**");
+            throw;
+        }
+    }
+
+    async Task<Row> RowAsync(string plugin)
+    {
+        var cluster = ClusterOf(plugin);
+        if (_row?.Cluster == cluster && !_failed.Contains(cluster))
+        {
+            return _row;
+        }
+
+        if (_failed.Contains(cluster))
+        {
+            throw new InvalidOperationException($"{cluster} did not join: see its first check");
+        }
+
+        await EndRowAsync();
+        _failed.Add(cluster);
+        var token = TestContext.Current.CancellationToken;
+        var api = await CniApi.StartAsync(_mesh.Lab, cluster, token);
+        _row = new Row(_mesh, plugin == Remapped ? HubPlugin : plugin, cluster, api) { FarPrefix = Cidr.Parse(HubCidr) };
+        await api.CreateServiceAsync("all", Row.AllPods.ToString(), _row.Pods.Select(p => p.Address!), Row.ClusterPort, local: false, token);
+        await api.CreateServiceAsync("one", Row.WorkerPodAlone.ToString(), [_row.PodOnWorker.Address!], Row.LocalPort, local: true, token);
+        await api.StartProxiesAsync(knowsPodCidr: true, token);
+        foreach (var node in _row.Nodes)
+        {
+            _row.Before[node.Name] = await HostState.ReadAsync(_mesh.Lab, node.Name, token);
+        }
+
+        await _mesh.JoinAsync(cluster, api, token);
+        if (plugin == Remapped)
+        {
+            var (far, near) = (await _mesh.AliasAsync(Hub, token), await _mesh.AliasAsync(cluster, token));
+            (_row.FarPrefix, _row.FarAddress, _row.NearAddress) = (far, Translate(far), Translate(near));
+        }
+
+        await Row.HealsAsync(_row.PodPaths, "it joined");
+        await api.CreateServiceAsync(Row.ImportName, Row.Import.ToString(), [_row.FarAddress(_row.FarOnGateway.Address!), _row.FarAddress(_row.FarOnWorker.Address!)], nodePort: null, local: false, token);
+        _failed.Remove(cluster);
+        return _row;
+    }
+
+    static Func<IPAddress, IPAddress> Translate(Cidr to) => address => LabTopology.At(to, (int)(Cidr.Host(address).Bits - Cidr.Parse(HubCidr).Bits));
+
+    async Task EndRowAsync()
+    {
+        if (_row is null)
+        {
+            return;
+        }
+
+        var row = _row;
+        _row = null;
+        try
+        {
+            // After a failed check it may be in the mesh still.
+            await _mesh.LeaveAsync(row.Cluster, row.Api, CancellationToken.None);
+        }
+        finally
+        {
+            await row.Api.DeleteAsync(CancellationToken.None);
+            await row.Api.DisposeAsync();
+        }
+    }
+
+    static string ClusterOf(string plugin) => plugin.Replace('.', '-');
+}

@@ -1,0 +1,106 @@
+using System.Text.Json;
+using MeshFabric.Lab;
+using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Control;
+using MeshFabric.Lab.Processes;
+using MeshFabric.Net;
+using MeshFabric.TestKit;
+
+namespace MeshFabric.Cni.Tests.Matrix;
+
+/// <summary>The product on clusters whose nodes all have an agent: a control plane, and what a DaemonSet would run, as processes of the nodes.</summary>
+sealed class NodeMesh : IAsyncDisposable
+{
+    const string Agent = "agent";
+    const string LeavingAgent = "leaving";
+
+    static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    readonly MeshLab _mesh;
+
+    NodeMesh(MeshLab mesh) => _mesh = mesh;
+
+    public Lab.Lab Lab => _mesh.Lab;
+
+    public static async Task<NodeMesh> CreateAsync(LabSpec spec) => new(await MeshLab.CreateAsync(spec, Path.Combine(Checkout.Root, "out"), _ => { }, CancellationToken.None));
+
+    /// <summary>Joins a cluster as its installation does: a cluster-bound token, our kinds, one agent a node.</summary>
+    public async Task JoinAsync(string cluster, CniApi api, CancellationToken cancellationToken)
+    {
+        await CreateClusterAsync(cluster, cancellationToken);
+        var token = await _mesh.MfctlAsync(cancellationToken, "token", "create", "--cluster", cluster, "--max-uses", "8", "--expires", "1h");
+        await api.PrepareForAgentsAsync(cancellationToken);
+        foreach (var node in Nodes(cluster))
+        {
+            var file = Path.Combine(Lab.HostDirectory(node), "join-token");
+            await SecretFile.WriteAsync(file, token, cancellationToken);
+            await Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", file, "--gateways", "2"], cancellationToken);
+        }
+    }
+
+    /// <summary>The cluster leaves; its nodes are as they were before. Nothing when it has left already.</summary>
+    public async Task LeaveAsync(string cluster, CniApi api, CancellationToken cancellationToken)
+    {
+        var running = Nodes(cluster).Where(n => Lab.Process(n, Agent).Pid is not null).ToList();
+        foreach (var node in running)
+        {
+            await Lab.Process(node, Agent).StopAsync("TERM", cancellationToken);
+            await Lab.StartAsync(node, LeavingAgent, [.. Command(api, node), "--leave", "true"], cancellationToken);
+        }
+
+        foreach (var node in running)
+        {
+            var leaving = Lab.Process(node, LeavingAgent);
+            await Until.TrueAsync(() => api.HasLeftAsync(node[(cluster.Length + 1)..], cancellationToken), Limit, () => $"{node} to have left; {leaving.LogTail()}", cancellationToken);
+            await leaving.StopAsync("TERM", cancellationToken);
+        }
+
+        if (running.Count > 0)
+        {
+            await _mesh.MfctlAsync(cancellationToken, "cluster", "remove", cluster, "--yes");
+        }
+    }
+
+    /// <summary>An agent stands still (STOP) or goes on (CONT): what it made stays.</summary>
+    public async Task SignalAsync(string node, string signal, CancellationToken cancellationToken) =>
+        (await MeshFabric.Lab.Processes.Command.RunAsync(["kill", $"-{signal}", $"{Lab.Process(node, Agent).Pid ?? throw new LabException($"no agent on {node}")}"], null, cancellationToken)).Checked($"{signal} to the agent of {node}");
+
+    /// <summary>The prefix by which the pods of a cluster are seen from a cluster that uses the same addresses inside.</summary>
+    public async Task<Cidr> AliasAsync(string cluster, CancellationToken cancellationToken)
+    {
+        using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "get", cluster, "-o", "json"));
+        var prefix = document.RootElement.GetProperty("status").GetProperty("prefixes")[0];
+        var local = prefix.GetProperty("local").GetString();
+        // A cluster that keeps its CIDR has an alias for those that use it too.
+        return Cidr.Parse(prefix.TryGetProperty("alias", out var alias) && alias.GetString() is { Length: > 0 } text ? text : prefix.GetProperty("mesh").GetString() ?? local!);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        KeepLogs();
+        return _mesh.DisposeAsync();
+    }
+
+    IEnumerable<string> Nodes(string cluster) => Lab.Topology.Nodes.Where(n => n.Cluster == cluster).Select(n => n.Name);
+
+    string[] Command(CniApi api, string node) => ["meshfabric-agent", "run", "--node", Lab.Topology[node].ShortName, "--kubeconfig", api.Kubeconfig];
+
+    async Task CreateClusterAsync(string cluster, CancellationToken cancellationToken)
+    {
+        var header = Path.Combine(Lab.HostDirectory("control"), "authorization");
+        await SecretFile.WriteAsync(header, $"Authorization: Bearer {(await File.ReadAllTextAsync(_mesh.Control.AdminTokenFile, cancellationToken)).Trim()}", cancellationToken);
+        var body = JsonSerializer.Serialize(new { name = cluster, spec = new { kind = "kubernetes" } });
+        (await Lab.ExecAsync("control", ["curl", "-fsS", "-m", "30", "--cacert", _mesh.Control.AuthorityFile, "-H", $"@{header}", "-H", "Content-Type: application/json", "-d", body, $"{ControlPlane.Url}api/v1/clusters"], cancellationToken)).Checked($"creating cluster {cluster}");
+    }
+
+    // The lab goes away; what its programs said is for whoever reads a failure.
+    void KeepLogs()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts", "test-logs", Lab.Spec.Name)).FullName;
+        var hosts = Path.Combine(Lab.Directory, "hosts");
+        foreach (var log in Directory.EnumerateFiles(hosts, "*.log", SearchOption.AllDirectories))
+        {
+            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(hosts, log).Replace('/', '-')), overwrite: true);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System.Net;
+using MeshFabric.Net;
+
+namespace MeshFabric.Cni.Tests.Matrix;
+
+/// <summary>Servers see who asks, whichever cluster he is in.</summary>
+static class SourceChecks
+{
+    static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static async Task PodsAsync(Row row)
+    {
+        await Row.ExpectAsync(row.PodPaths);
+        foreach (var node in row.Nodes)
+        {
+            Assert.Empty(await ChangedAsync(row, node.Name));
+        }
+    }
+
+    /// <summary>A node is seen with an address of its own that the far side can answer.</summary>
+    public static async Task HostNetworkAsync(Row row) => await Row.ExpectAsync(await HostPathsAsync(row, f => row.FarAddress(f)));
+
+    public static async Task ImportedServiceAsync(Row row)
+    {
+        var pods = row.Pods.Select(p => Request.Of(p, Row.Import, row.NearAddress(p.Address!)));
+        await Row.HealsAsync([.. pods, .. await HostPathsAsync(row, _ => Row.Import)], "the import was made");
+    }
+
+    /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods: it was the exemption that kept them. An agent that goes on repairs it.</summary>
+    public static async Task HiddenWithoutExemptionAsync(Row row)
+    {
+        foreach (var node in row.Nodes)
+        {
+            await row.Mesh.SignalAsync(node.Name, "STOP", Cancellation);
+        }
+
+        try
+        {
+            await row.OnNodesAsync("nft delete table inet meshfabric-node; conntrack -F 2>/dev/null");
+            foreach (var pod in row.Pods)
+            {
+                var (tcp, _) = await Row.SeenAsync(pod, row.FarAddress(row.FarOnWorker.Address!));
+                Assert.NotEqual(row.NearAddress(pod.Address!), tcp);
+            }
+        }
+        finally
+        {
+            foreach (var node in row.Nodes)
+            {
+                await row.Mesh.SignalAsync(node.Name, "CONT", Cancellation);
+            }
+        }
+
+        await Row.HealsAsync(row.PodPaths, "the exemption was deleted");
+    }
+
+    static async Task<IEnumerable<Request>> HostPathsAsync(Row row, Func<IPAddress, IPAddress> to)
+    {
+        var paths = new List<Request>();
+        foreach (var node in new[] { row.Gateway, row.Worker })
+        {
+            var own = await AddressesAsync(row, node.Name);
+            var inside = own.Where(Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!).Contains).Select(row.NearAddress).ToList();
+            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), inside.Count > 0 ? inside : own)));
+        }
+
+        return paths;
+    }
+
+    static async Task<List<IPAddress>> AddressesAsync(Row row, string node) =>
+        [.. (await row.Lab.ShellAsync(node, "ip -o -4 addr show scope global | sed -E 's/.* inet ([0-9.]+).*/\\1/'", Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse)];
+
+    // Flows between the clusters whose answers come from or go to another address than they were asked by.
+    static async Task<IEnumerable<string>> ChangedAsync(Row row, string node)
+    {
+        var far = Cidr.Parse(row.Lab.Topology.Cluster(MatrixMesh.Hub).Spec.PodCidr!);
+        var flows = (await row.Lab.ShellAsync(node, "conntrack -L 2>/dev/null || true", Cancellation)).Split('\n');
+        return flows.Where(flow =>
+        {
+            var addresses = flow.Split(' ').Where(w => w.StartsWith("src=", StringComparison.Ordinal) || w.StartsWith("dst=", StringComparison.Ordinal)).Select(w => IPAddress.Parse(w[4..])).ToList();
+            return addresses.Count == 4 && addresses.Exists(far.Contains) && (!addresses[0].Equals(addresses[3]) || !addresses[1].Equals(addresses[2]))
+                // Services are translated, that is what they are for.
+                && !addresses[1].Equals(Row.Import);
+        });
+    }
+}

@@ -1,0 +1,54 @@
+using System.Net;
+using System.Text.Json;
+using MeshFabric.Lab.Topology;
+
+namespace MeshFabric.Lab.Cni;
+
+/// <summary>What goes on in a cluster while it runs: pods that come and go, policies that change.</summary>
+public sealed class CniRuntime
+{
+    readonly Lab _lab;
+    readonly CniCluster _cluster;
+
+    public CniRuntime(Lab lab, string cluster)
+    {
+        _lab = lab;
+        _cluster = new CniCluster(lab.Topology, lab.Topology.Cluster(cluster));
+    }
+
+    /// <summary>The last pod of a node goes and comes again, by the real plug-in.</summary>
+    /// <param name="address">Null: whatever the plug-in gives.</param>
+    /// <returns>Its address; null when the plug-in's pods are not made by a real one.</returns>
+    public async Task<IPAddress?> ReplacePodAsync(int nodeNumber, IPAddress? address, CancellationToken cancellationToken)
+    {
+        var node = _cluster.Nodes[nodeNumber - 1];
+        if (_cluster.Plugin.Pods(_cluster, node) is not { } pods)
+        {
+            return null;
+        }
+
+        var pod = node.Pods[^1];
+        await _lab.ShellAsync(node.Host.Name, ReferenceCni.Command("DEL", pod, pods), cancellationToken);
+        var result = await _lab.ShellAsync(node.Host.Name, ReferenceCni.Command("ADD", pod, pods, address is null ? "" : $"IgnoreUnknown=1;IP={address}"), cancellationToken);
+        using var document = JsonDocument.Parse(result);
+        return IPAddress.Parse(document.RootElement.GetProperty("ips")[0].GetProperty("address").GetString()!.Split('/')[0]);
+    }
+
+    /// <summary>A policy on a pod, as the plug-in's engine enforces it, on all nodes.</summary>
+    /// <param name="peer">Whom it lets in; null takes the policy away.</param>
+    /// <returns>False: the plug-in enforces no policies.</returns>
+    public async Task<bool> SetIngressAsync(LabHost pod, PolicyPeer? peer, CancellationToken cancellationToken)
+    {
+        foreach (var node in _cluster.Nodes)
+        {
+            if (_cluster.Plugin.Ingress(_cluster, node, pod, peer) is not { } script)
+            {
+                return false;
+            }
+
+            await _lab.ShellAsync(node.Host.Name, script, cancellationToken);
+        }
+
+        return true;
+    }
+}

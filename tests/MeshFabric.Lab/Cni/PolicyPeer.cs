@@ -1,0 +1,24 @@
+using MeshFabric.Net;
+
+namespace MeshFabric.Lab.Cni;
+
+public enum PolicyPeerKind
+{
+    Nobody,
+
+    /// <summary>An ipBlock.</summary>
+    Block,
+
+    /// <summary>A podSelector that takes all pods of the cluster.</summary>
+    Pods,
+}
+
+/// <summary>Whom a NetworkPolicy's ingress rule lets in.</summary>
+public sealed record PolicyPeer(PolicyPeerKind Kind, Cidr? Block = null)
+{
+    public static readonly PolicyPeer Nobody = new(PolicyPeerKind.Nobody);
+
+    public static readonly PolicyPeer Pods = new(PolicyPeerKind.Pods);
+
+    public static PolicyPeer Of(Cidr block) => new(PolicyPeerKind.Block, block);
+}
