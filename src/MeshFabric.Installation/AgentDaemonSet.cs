@@ -70,7 +70,7 @@ static class AgentDaemonSet
         // WireGuard devices, routes, nft tables and sysctls of the node.
         SecurityContext = new V1SecurityContext { Privileged = true, ReadOnlyRootFilesystem = true },
         Resources = new V1ResourceRequirements { Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("128Mi") } },
-        LivenessProbe = Probe("/healthz", failures: 6),
+        LivenessProbe = Probe("/livez", failures: 6),
         ReadinessProbe = Probe("/readyz", failures: 3),
         VolumeMounts =
         [
