@@ -2,7 +2,7 @@
 # build-image.sh pause|echo|agent ... - makes container images without a container engine, as archives that
 # `ctr -n k8s.io images import`, `docker load`, `podman load` and `skopeo copy docker-archive:` take.
 #
-#   agent   meshfabric/agent:VERSION (out/images/agent.tar): the agent with its own .NET, nft, iptables (nft and legacy), ip, wireguard-go
+#   agent   meshfabric/agent:VERSION (out/images/agent.tar): the agent with its own .NET, nft, iptables (nft and legacy), ipset, ip, wireguard-go
 #   pause   meshfabric/pause:1 and
 #   echo    meshfabric/echo:1 (CACHE/images): what the pods of a lab are made of
 #
@@ -19,7 +19,7 @@ fail() { echo "build-image: $*" >&2; exit 1; }
 for tool in jq busybox gcc; do command -v $tool >/dev/null || fail "$tool is missing: run deploy/scripts/install-packages.sh kubernetes"; done
 
 # sources PATH...: a digest of what an image is made from
-sources() { git ls-files -co --exclude-standard -- "$@" '*.props' global.json deploy/images | sort | xargs -d '\n' sha256sum 2>/dev/null | cat - <(dpkg-query -W -f='${Package} ${Version}\n' nftables iptables iproute2 wireguard-go busybox-static libc6 libssl3 2>/dev/null) | sha256sum | cut -d' ' -f1; }
+sources() { git ls-files -co --exclude-standard -- "$@" '*.props' global.json deploy/images | sort | xargs -d '\n' sha256sum 2>/dev/null | cat - <(dpkg-query -W -f='${Package} ${Version}\n' nftables iptables iproute2 ipset util-linux wireguard-go busybox-static libc6 libssl3 2>/dev/null) | sha256sum | cut -d' ' -f1; }
 
 # archive ROOTFS REFERENCE OUT [KEY=VALUE...] -- ENTRYPOINT...: one layer, the same bytes from the same files
 archive() {
@@ -98,10 +98,11 @@ agent() {
   for file in "$1"/opt/meshfabric/{meshfabric-agent,*.so}; do libraries "$1" "$file"; done
   # .NET opens these by name.
   for file in libssl.so.3 libcrypto.so.3; do put "$1" "/usr/lib/x86_64-linux-gnu/$file"; done
-  for file in /usr/sbin/nft /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi /usr/bin/wireguard-go /usr/sbin/ip /usr/bin/ip; do
+  # setsid is util-linux': busybox's has no -f, by which the agent starts wireguard-go.
+  for file in /usr/sbin/nft /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi /usr/sbin/ipset /usr/bin/wireguard-go /usr/bin/setsid /usr/sbin/ip /usr/bin/ip; do
     [ ! -e "$file" ] || put "$1" "$file"
   done
-  [ -e "$1/usr/sbin/nft" ] && [ -e "$1/usr/bin/wireguard-go" ] && [ -e "$1/usr/sbin/xtables-nft-multi" ] || fail "nft, iptables or wireguard-go is missing: run deploy/scripts/install-packages.sh gateway kubernetes"
+  [ -e "$1/usr/sbin/nft" ] && [ -e "$1/usr/bin/wireguard-go" ] && [ -e "$1/usr/sbin/xtables-nft-multi" ] && [ -e "$1/usr/sbin/ipset" ] || fail "nft, iptables, ipset or wireguard-go is missing: run deploy/scripts/install-packages.sh gateway kubernetes"
   for file in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
     ln -s xtables-nft-multi "$1/usr/sbin/${file/tables/tables-nft}"
     ln -s xtables-legacy-multi "$1/usr/sbin/${file/tables/tables-legacy}"

@@ -25,6 +25,9 @@ public sealed class AgentImageTests(OneCluster one)
         Assert.Contains("nf_tables", await RunAsync("iptables -V && iptables-nft -V"), StringComparison.Ordinal);
         Assert.Contains("legacy", await RunAsync("iptables-legacy -V"), StringComparison.Ordinal);
         Assert.Contains("wireguard-go", await RunAsync("wireguard-go --version"), StringComparison.Ordinal);
+        Assert.Contains("ipset", await RunAsync("ipset version"), StringComparison.Ordinal);
+        // As the agent starts it: in a session of its own, which ends with the device.
+        await RunAsync("setsid -f wireguard-go mft9 </dev/null >/tmp/log 2>&1; for i in $(seq 50); do [ -e /sys/class/net/mft9 ] && break; sleep 0.1; done; ip link del mft9");
         // In the node's network, with rights enough to read what kube-proxy wrote there, and to write.
         Assert.Contains("KUBE-SERVICES", await RunAsync("iptables-save"), StringComparison.Ordinal);
         Assert.Contains("KUBE-SERVICES", await RunAsync("nft list ruleset"), StringComparison.Ordinal);
@@ -53,7 +56,7 @@ public sealed class AgentImageTests(OneCluster one)
                     ImagePullPolicy = "Never",
                     Command = ["sleep", "2147483647"],
                     SecurityContext = new V1SecurityContext { Privileged = true, ReadOnlyRootFilesystem = true },
-                    VolumeMounts = [new V1VolumeMount { Name = "tmp", MountPath = "/tmp" }],
+                    VolumeMounts = [new V1VolumeMount { Name = "tmp", MountPath = "/tmp" }, new V1VolumeMount { Name = "tmp", MountPath = "/run/wireguard" }],
                 },
             ],
             Volumes = [new V1Volume { Name = "tmp", EmptyDir = new V1EmptyDirVolumeSource { Medium = "Memory" } }],
