@@ -52,6 +52,9 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     public async Task A_reported_inventory_keeps_the_rules_that_a_person_s_keeps()
     {
         var good = new ClusterInventory(ClusterKind.Site, new ClusterLocation("here", "", ""), [], [Cidr.Parse("10.10.0.0/16")], [], "", []);
+        // Whichever test ran before this one.
+        await SendAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new InventoryReported(good)));
+        await Until.TrueAsync(async () => (await mesh.Control.Api.GetClusterAsync("aurora", Cancel)) is { Spec.Provider: "here", Status.Findings.Count: 0 }, TimeSpan.FromSeconds(15), () => "the good inventory was not taken", Cancel);
         var many = Enumerable.Range(0, 65).Select(i => Cidr.Parse($"10.100.{i}.0/24")).ToValueList();
         foreach (var bad in new[] { good with { PodCidrs = many }, good with { Labels = [new Label("no label", "x")] }, good with { Location = new ClusterLocation(new string('x', 300), "", "") } })
         {
