@@ -47,9 +47,10 @@ public static class NodeNftables
     }
 
     // The route's source does not help a host that talks to a Service with endpoints in the mesh: its source was chosen for the Service's address.
+    // By the overlay only: into the tunnels the gateway's own table gives its tunnel address, which probes must keep, or their answers come back by another tunnel.
     static IEnumerable<string> HostNetwork(NodeFirewall config) => config.Sources.Select(source =>
     {
         var (ip, version) = source.AddressFamily == AddressFamily.InterNetwork ? ("ip", "4") : ("ip6", "6");
-        return $"oifname {{ \"{NodePlanner.OverlayName}\", \"mf*\" }} {ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @remote{version} {Unmark} snat {ip} to {source}";
+        return $"oifname \"{NodePlanner.OverlayName}\" {ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @remote{version} {Unmark} snat {ip} to {source}";
     });
 }
