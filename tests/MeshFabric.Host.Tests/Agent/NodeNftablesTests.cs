@@ -1,0 +1,40 @@
+using System.Net;
+using MeshFabric.Agent.Linux;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
+
+namespace MeshFabric.Host.Tests.Agent;
+
+public sealed class NodeNftablesTests
+{
+    static readonly NodeFirewall Config = new(
+        [Cidr.Parse("10.10.0.0/16"), Cidr.Parse("fd10:10::/48")],
+        [Cidr.Parse("10.20.0.0/16"), Cidr.Parse("198.19.0.3/32"), Cidr.Parse("fd10:20::/48")],
+        [IPAddress.Parse("10.10.1.1"), IPAddress.Parse("fd10:10:0:1::1")],
+        [Cidr.Parse("10.10.2.0/24"), Cidr.Parse("fd10:10:0:2::/64")],
+        ForwardsFirst: true);
+
+    [Fact]
+    public void The_kernel_accepts_a_nodes_table_again_and_again()
+    {
+        using var host = new NetworkNamespace();
+        for (var i = 0; i < 2; i++)
+        {
+            var (code, output) = host.Try(NodeNftables.Replace(Config), "nft", "-f", "-");
+            Assert.True(code == 0, output);
+        }
+
+        var listed = host.Exec("nft", "list", "table", "inet", NodeNftables.Table);
+        Assert.Contains("ip saddr 10.10.0.0/16 ip daddr @remote4 meta mark set meta mark & 0xffffbfff snat ip prefix to ip saddr map", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip saddr @remote4 ip daddr 10.10.2.0/24 notrack", listed, StringComparison.Ordinal);
+        Assert.Contains("snat ip to 10.10.1.1", listed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_node_of_an_empty_mesh_has_a_table_that_the_kernel_accepts()
+    {
+        using var host = new NetworkNamespace();
+        var (code, output) = host.Try(NodeNftables.Replace(NodeFirewall.None with { LocalPrefixes = Config.LocalPrefixes }), "nft", "-f", "-");
+        Assert.True(code == 0, output);
+    }
+}
