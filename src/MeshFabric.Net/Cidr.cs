@@ -44,7 +44,10 @@ public sealed class Cidr : IEquatable<Cidr>, IComparable<Cidr>
     /// <summary>The last address.</summary>
     public IPAddress LastAddress => IPBits.ToAddress(_bits | HostMask, Family);
 
-    UInt128 HostMask => Length == MaxLength ? UInt128.Zero : (UInt128.One << (MaxLength - Length)) - UInt128.One;
+    UInt128 HostMask => Ones(MaxLength - Length);
+
+    // Shifting by all 128 bits shifts by none.
+    static UInt128 Ones(int count) => count == 128 ? UInt128.MaxValue : (UInt128.One << count) - UInt128.One;
 
     /// <summary>The prefix of one address: /32 or /128.</summary>
     public static Cidr Host(IPAddress address) => Of(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
@@ -62,8 +65,7 @@ public sealed class Cidr : IEquatable<Cidr>, IComparable<Cidr>
     public static Cidr OfBits(AddressFamily family, UInt128 bits, int length)
     {
         var max = family == AddressFamily.InterNetwork ? 32 : 128;
-        var host = length == max ? UInt128.Zero : (UInt128.One << (max - length)) - UInt128.One;
-        return new Cidr(family, bits & ~host, length);
+        return new Cidr(family, bits & ~Ones(max - length), length);
     }
 
     public static Cidr Parse(string text) => TryParse(text, out var cidr, out var error) ? cidr : throw new FormatException(error);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using CsCheck;
 using MeshFabric.Net;
@@ -46,6 +47,17 @@ public sealed class CidrTests
     public void Two_prefixes_overlap_when_they_share_an_address() =>
         Gen.Select(AnyCidr, AnyCidr).Sample((a, b) =>
             Assert.Equal(a.Family == b.Family && (a.Contains(b.Address) || b.Contains(a.Address)), a.Overlaps(b)));
+
+    [Theory]
+    [InlineData(AddressFamily.InterNetwork)]
+    [InlineData(AddressFamily.InterNetworkV6)]
+    public void A_prefix_of_no_bits_contains_every_address_of_its_family(AddressFamily family)
+    {
+        var all = Cidr.OfBits(family, 12345, 0);
+        Assert.Equal(UInt128.Zero, all.Bits);
+        Assert.True(all.Contains(Cidr.OfBits(family, 99, 32)));
+        Assert.True(all.Contains(all.LastAddress));
+    }
 
     [Fact]
     public void Translation_keeps_the_host_bits_and_is_reversible()
