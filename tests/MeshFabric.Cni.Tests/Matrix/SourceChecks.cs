@@ -6,6 +6,8 @@ namespace MeshFabric.Cni.Tests.Matrix;
 /// <summary>Servers see who asks, whichever cluster he is in.</summary>
 static class SourceChecks
 {
+    static readonly Cidr Tunnels = Cidr.Parse("198.19.0.0/16");
+
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     public static async Task PodsAsync(Row row)
@@ -60,8 +62,10 @@ static class SourceChecks
         foreach (var node in new[] { row.Gateway, row.Worker })
         {
             var own = await AddressesAsync(row, node.Name);
-            var inside = own.Where(Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!).Contains).Select(row.NearAddress).ToList();
-            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), inside.Count > 0 ? inside : own)));
+            var pods = Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!);
+            // A gateway may also speak with its address in the tunnels; a node without any in the mesh has to be content with its own.
+            var known = own.Where(a => pods.Contains(a)).Select(row.NearAddress).Concat(own.Where(Tunnels.Contains)).ToList();
+            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known.Count > 0 ? known : own)));
         }
 
         return paths;
