@@ -106,9 +106,9 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
         Assert.Equal(0, (await JoinAsync("aurora")).Code);
         agents.Deaf = "n2";
 
-        var late = await LeaveAsync("aurora", "--timeout", "1s");
+        var late = await LeaveAsync("aurora", "--timeout", "10s");
         Assert.Equal(6, late.Code);
-        Assert.Contains("not clean after 1s: n2", late.Error, StringComparison.Ordinal);
+        Assert.Contains("not clean after 10s: n2", late.Error, StringComparison.Ordinal);
         Assert.NotNull(await InstalledAsync());
 
         var forced = await LeaveAsync("aurora", "--timeout", "20s", "--force");
@@ -120,9 +120,9 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
     [Fact]
     public async Task Agents_that_do_not_come_up_are_6_and_it_goes_on_when_they_do()
     {
-        var late = await JoinAsync("aurora", "--timeout", "1s");
+        var late = await JoinAsync("aurora", "--timeout", "10s");
         Assert.Equal(6, late.Code);
-        Assert.Contains("cluster aurora is installed, but after 1s: 0 of 0 nodes ready", late.Error, StringComparison.Ordinal);
+        Assert.Contains("cluster aurora is installed, but after 10s: 0 of 0 nodes ready", late.Error, StringComparison.Ordinal);
         Assert.Contains($"or undo: mfctl cluster leave aurora --kubeconfig {server.Api.Kubeconfig}", late.Error, StringComparison.Ordinal);
 
         await using var agents = Agents("aurora");
