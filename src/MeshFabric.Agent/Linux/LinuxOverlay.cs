@@ -78,7 +78,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         }
 
         LinuxSysctls.PrepareDevice(wanted.Name);
-        var mtu = Math.Max(Smallest, Underlay(wanted.Local) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
+        EnsureAddress(link.Index, wanted.Local);
+        var mtu = Math.Max(Smallest, Underlay(wanted.Local, link.Index) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
         if (link.Mtu != mtu)
         {
             _netlink.SetMtu(link.Index, mtu);
@@ -92,11 +93,22 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         return link;
     }
 
+    // Without any IPv4 address of its own the kernel's source check drops, loose or not, what comes in by this device while the way back is another one
+    // (fib_validate_source): on a gateway, all answers that came by another gateway. It is the node's own, so that whoever takes a device's first address takes that.
+    void EnsureAddress(int link, IPAddress local)
+    {
+        if (local.AddressFamily == AddressFamily.InterNetwork && !_netlink.Addresses().Any(a => a.LinkIndex == link && a.Address.Equals(local)))
+        {
+            _netlink.AddAddress(new LinkAddress(link, local, 32));
+        }
+    }
+
     /// <summary>MTU of the link that has this address, bytes.</summary>
-    int Underlay(IPAddress address)
+    /// <param name="overlay">Has it too, and does not count.</param>
+    int Underlay(IPAddress address, int overlay)
     {
         const int fallback = 1500;
-        var index = _netlink.Addresses().FirstOrDefault(a => a.Address.Equals(address))?.LinkIndex;
+        var index = _netlink.Addresses().FirstOrDefault(a => a.LinkIndex != overlay && a.Address.Equals(address))?.LinkIndex;
         return _netlink.Links().FirstOrDefault(l => l.Index == index)?.Mtu ?? fallback;
     }
 
