@@ -52,28 +52,21 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
 
     public async Task OnGatewayReportedAsync(string gatewayId, GatewayReported message, CancellationToken cancellationToken)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken);
-        if (gateway is null)
+        await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
+        await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
         {
-            return;
-        }
-
-        var now = time.GetUtcNow();
-        gateway.LastSeen = now;
-        gateway.AgentVersion = Short(message.AgentVersion);
-        gateway.Backend = Short(message.Backend);
-        gateway.FactsRevision = message.FactsRevision;
-        gateway.AppliedRevision = message.AppliedRevision;
-        gateway.Findings = message.Findings;
-        if (message.Complete)
-        {
-            gateway.Actual = message.Actual is null ? null : JsonSerializer.Serialize(message.Actual, MeshJson.Options);
-            gateway.ReportedAt = now;
-        }
-
-        await StoreTunnelsAsync(db, gateway, message, now, cancellationToken);
-        await db.SaveChangesAsync(cancellationToken);
+            await using var db = await contexts.CreateDbContextAsync(token);
+            await using var transaction = await db.Database.BeginTransactionAsync(token);
+            // One report of a gateway after the other: two that found the same old state would both tell of its change.
+            await db.Database.ExecuteSqlAsync($"SELECT 1 FROM gateways WHERE id = {gatewayId} FOR NO KEY UPDATE", token);
+            var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, token);
+            if (gateway is not null)
+            {
+                await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
+                await db.SaveChangesAsync(token);
+                await transaction.CommitAsync(token);
+            }
+        }, cancellationToken);
     }
 
     public async Task OnInventoryReportedAsync(string gatewayId, InventoryReported message, CancellationToken cancellationToken)
@@ -121,6 +114,23 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         // Only a gateway that was asked has a row to answer in.
         await db.ProbeAnswers.Where(a => a.ProbeId == message.ProbeId && a.GatewayId == gatewayId)
             .ExecuteUpdateAsync(a => a.SetProperty(r => r.Results, results), cancellationToken);
+    }
+
+    static Task StoreReportAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        gateway.LastSeen = now;
+        gateway.AgentVersion = Short(message.AgentVersion);
+        gateway.Backend = Short(message.Backend);
+        gateway.FactsRevision = message.FactsRevision;
+        gateway.AppliedRevision = message.AppliedRevision;
+        gateway.Findings = message.Findings;
+        if (message.Complete)
+        {
+            gateway.Actual = message.Actual is null ? null : JsonSerializer.Serialize(message.Actual, MeshJson.Options);
+            gateway.ReportedAt = now;
+        }
+
+        return StoreTunnelsAsync(db, gateway, message, now, cancellationToken);
     }
 
     static async Task StoreTunnelsAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)

@@ -46,6 +46,10 @@ public sealed class ControlService : IAsyncDisposable
     public string Authority => File.ReadAllText(Path.Combine(_directory, "ca.crt"));
 
     public MemoryBroker Broker { get; }
+
+    /// <summary>Where messages of agents end, without the broker and its guard.</summary>
+    public IAgentInbox Inbox => _app.Services.GetRequiredService<IAgentInbox>();
+
     public HttpClient Anonymous { get; }
     public HttpClient Admin { get; }
 

@@ -1,0 +1,38 @@
+using System.Net;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Server.Tests.Services;
+
+namespace MeshFabric.Server.Tests.Control;
+
+/// <summary>Reports of agents may come many at once, as they do after the broker or the control service was away.</summary>
+public sealed class ReportTests(PostgresServer postgres) : IAsyncLifetime
+{
+    ControlService _service = null!;
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _service = await ControlService.StartAsync(postgres, Cancel);
+
+    public ValueTask DisposeAsync() => _service.DisposeAsync();
+
+    [Fact]
+    public async Task A_change_that_many_reports_tell_at_once_is_one_event()
+    {
+        foreach (var (cluster, cidr) in new[] { ("aurora", "10.10.0.0/16"), ("borealis", "10.20.0.0/16") })
+        {
+            var enrolled = await _service.EnrolAsync(await _service.JoinTokenAsync(null, 1, Cancel), cluster, "gw1", cidr, Cancel);
+            Assert.Equal(HttpStatusCode.Created, enrolled.StatusCode);
+        }
+
+        var gateway = (string)(await PostgresServer.QueryAsync(_service.Database, "SELECT g.id FROM gateways g JOIN clusters c ON c.id = g.cluster_id WHERE c.name = 'aurora'", Cancel))!;
+        // Once before there is a row of the tunnel, and then from one state to the next.
+        foreach (var (state, type) in new[] { (TunnelState.Connected, "tunnel-connected"), (TunnelState.Down, "tunnel-down") })
+        {
+            var report = new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", "borealis", "gw1", state, null, null, null, null, 0, 0)], [], null);
+            await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => _service.Inbox.OnGatewayReportedAsync(gateway, report, Cancel)));
+
+            Assert.Equal(1L, await PostgresServer.QueryAsync(_service.Database, $"SELECT count(*) FROM events WHERE type = '{type}'", Cancel));
+        }
+    }
+}
