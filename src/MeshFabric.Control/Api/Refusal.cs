@@ -13,7 +13,16 @@ public sealed class Refusal(int status, string code, string title, string detail
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? Errors { get; } = errors;
 
     public static Refusal NotFound(string kind, string name) =>
-        new(StatusCodes.Status404NotFound, "not-found", "Not found", $"There is no {kind} '{name}'. List what there is: mfctl {kind.Replace(' ', '-')} list");
+        new(StatusCodes.Status404NotFound, "not-found", "Not found", $"There is no {kind} '{name}'." + Listing(kind));
+
+    // What is called one thing in the API's words and another on the command line, and what has no list.
+    static string Listing(string kind) => kind switch
+    {
+        "join token" => " List what there is: mfctl token list",
+        "API token" => " List what there is: mfctl api-token list",
+        "probe" => "",
+        _ => $" List what there is: mfctl {kind} list",
+    };
 
     public static Refusal Conflict(string code, string detail) => new(StatusCodes.Status409Conflict, code, "Conflict", detail);
 

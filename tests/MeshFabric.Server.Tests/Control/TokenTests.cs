@@ -43,6 +43,18 @@ public sealed class TokenTests(PostgresServer postgres) : IAsyncLifetime
         await ApiTokenAsync("ci", seconds: null);
     }
 
+    [Theory]
+    [InlineData("/api/v1/api-tokens/nobody", "mfctl api-token list")]
+    [InlineData("/api/v1/join-tokens/nobody", "mfctl token list")]
+    [InlineData("/api/v1/clusters/nobody", "mfctl cluster list")]
+    public async Task What_does_not_exist_names_the_command_that_lists_what_does(string path, string command)
+    {
+        var unknown = await _service.Admin.DeleteAsync(path, Cancel);
+
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+        Assert.EndsWith($": {command}", (await ProblemAsync(unknown)).Detail, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task The_last_admin_cannot_be_revoked()
     {
