@@ -19,7 +19,7 @@ fail() { echo "build-image: $*" >&2; exit 1; }
 for tool in jq busybox gcc; do command -v $tool >/dev/null || fail "$tool is missing: run deploy/scripts/install-packages.sh kubernetes"; done
 
 # sources PATH...: a digest of what an image is made from
-sources() { git ls-files -co --exclude-standard -- "$@" '*.props' global.json deploy/images | sort | xargs -d '\n' sha256sum 2>/dev/null | cat - <(dpkg-query -W -f='${Package} ${Version}\n' nftables iptables iproute2 ipset util-linux wireguard-go busybox-static libc6 libssl3 2>/dev/null) | sha256sum | cut -d' ' -f1; }
+sources() { git ls-files -co --exclude-standard -- "$@" '*.props' global.json deploy/images | sort | xargs -d '\n' sha256sum 2>/dev/null | cat - <(dpkg-query -W -f='${Package} ${Version}\n' nftables iptables iproute2 ipset util-linux dash wireguard-go busybox-static libc6 libssl3 2>/dev/null) | sha256sum | cut -d' ' -f1; }
 
 # archive ROOTFS REFERENCE OUT [KEY=VALUE...] -- ENTRYPOINT...: one layer, the same bytes from the same files
 archive() {
@@ -98,8 +98,8 @@ agent() {
   for file in "$1"/opt/meshfabric/{meshfabric-agent,*.so}; do libraries "$1" "$file"; done
   # .NET opens these by name.
   for file in libssl.so.3 libcrypto.so.3; do put "$1" "/usr/lib/x86_64-linux-gnu/$file"; done
-  # setsid is util-linux': busybox's has no -f, by which the agent starts wireguard-go.
-  for file in /usr/sbin/nft /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi /usr/sbin/ipset /usr/bin/wireguard-go /usr/bin/setsid /usr/sbin/ip /usr/bin/ip; do
+  # The agent starts wireguard-go by "setsid -f", which busybox's setsid has not; and busybox's sh prefers its own tools to those of the path.
+  for file in /usr/sbin/nft /usr/sbin/xtables-nft-multi /usr/sbin/xtables-legacy-multi /usr/sbin/ipset /usr/bin/wireguard-go /usr/bin/setsid /usr/bin/dash /usr/sbin/ip /usr/bin/ip; do
     [ ! -e "$file" ] || put "$1" "$file"
   done
   [ -e "$1/usr/sbin/nft" ] && [ -e "$1/usr/bin/wireguard-go" ] && [ -e "$1/usr/sbin/xtables-nft-multi" ] && [ -e "$1/usr/sbin/ipset" ] || fail "nft, iptables, ipset or wireguard-go is missing: run deploy/scripts/install-packages.sh gateway kubernetes"
@@ -108,6 +108,7 @@ agent() {
     ln -s xtables-legacy-multi "$1/usr/sbin/${file/tables/tables-legacy}"
     ln -s xtables-nft-multi "$1/usr/sbin/$file"
   done
+  ln -s dash "$1/usr/bin/sh"
   mkdir -p "$1/usr/lib/x86_64-linux-gnu/xtables"
   cp /usr/lib/x86_64-linux-gnu/xtables/*.so "$1/usr/lib/x86_64-linux-gnu/xtables/"
   cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/" 2>/dev/null || fail "ca-certificates is missing"
