@@ -1,5 +1,5 @@
-using MeshFabric.Lab.Traffic;
 using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Traffic;
 
 namespace MeshFabric.Cni.Tests.Matrix;
 
