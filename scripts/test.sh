@@ -74,7 +74,8 @@ for s in "${suites[@]}"; do
   command=("$exe")
   [ "$s" != kernel ] || command=(tests/kernel/run.sh "${exe%/*}" "/test/$name")
   say "suite $s"
-  "${command[@]}" -noColor -longRunning 60 >"$log" 2>&1 </dev/null
+  # A shell's background job ignores SIGINT, and so would all that its tests start and interrupt.
+  env --default-signal=INT "${command[@]}" -noColor -longRunning 60 >"$log" 2>&1 </dev/null
   status=$?
   grep -E '\[FAIL\]' "$log" | sed 's/^ */  /'
   line=$(grep -E 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+' "$log" | tail -1)

@@ -52,7 +52,15 @@ public sealed class ProcessTests
         var first = await process.StandardOutput.ReadLineAsync(limit.Token);
         var second = await process.StandardOutput.ReadLineAsync(limit.Token);
         Assert.Equal(0, Kill(process.Id, Interrupt));
-        await process.WaitForExitAsync(limit.Token);
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw;
+        }
 
         Assert.StartsWith("""{"sequence":41,""", first, StringComparison.Ordinal);
         Assert.StartsWith("""{"sequence":42,""", second, StringComparison.Ordinal);
