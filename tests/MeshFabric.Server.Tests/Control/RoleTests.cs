@@ -45,6 +45,7 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["POST /api/v1/probes"] = "operator",
         ["GET /api/v1/probes/{id}"] = "viewer",
         // The join token in its body is what admits.
+        ["GET /api/v1/enrolments/{gatewayId}"] = Public,
         ["POST /api/v1/enrolments"] = Public,
         ["GET /ca.pem"] = Public,
         ["GET /version"] = Public,
