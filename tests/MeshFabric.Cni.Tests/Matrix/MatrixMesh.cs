@@ -23,7 +23,7 @@ public sealed class MatrixMesh : IAsyncLifetime
     const string HubCidr = "10.200.0.0/16";
 
     static readonly LabSpec Spec = new(
-        "cni",
+        WholeMachine.LabName("cni"),
         [
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin },
             .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin }),
@@ -123,6 +123,7 @@ public sealed class MatrixMesh : IAsyncLifetime
             (_row.FarPrefix, _row.FarAddress, _row.NearAddress) = (far, Translate(far), Translate(near));
         }
 
+        await _mesh.ConnectedAsync(token);
         await Row.HealsAsync(_row.PodPaths, "it joined");
         await api.CreateServiceAsync(Row.ImportName, Row.Import.ToString(), [_row.FarAddress(_row.FarOnGateway.Address!), _row.FarAddress(_row.FarOnWorker.Address!)], nodePort: null, local: false, token);
         _failed.Remove(cluster);

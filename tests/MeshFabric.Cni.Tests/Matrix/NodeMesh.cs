@@ -38,6 +38,9 @@ sealed class NodeMesh : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
+    public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
+
     /// <summary>The cluster leaves; its nodes are as they were before. Nothing when it has left already.</summary>
     public async Task LeaveAsync(string cluster, CniApi api, CancellationToken cancellationToken)
     {
@@ -96,7 +99,7 @@ sealed class NodeMesh : IAsyncDisposable
     // The lab goes away; what its programs said is for whoever reads a failure.
     void KeepLogs()
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts", "test-logs", Lab.Spec.Name)).FullName;
+        var folder = Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts", "test-logs", "cni")).FullName;
         var hosts = Path.Combine(Lab.Directory, "hosts");
         foreach (var log in Directory.EnumerateFiles(hosts, "*.log", SearchOption.AllDirectories))
         {

@@ -5,7 +5,8 @@ namespace MeshFabric.Cni.Tests.Matrix;
 /// <summary>What came of the checks, as the table in docs/compatibility.md. <c>UPDATE_COMPATIBILITY=1</c> writes it there.</summary>
 sealed class Results
 {
-    const string Mark = "<!-- results -->";
+    const string From = "<!-- results -->";
+    const string To = "<!-- /results -->";
 
     readonly Dictionary<(string Plugin, string Check), string> _cells = [];
 
@@ -19,13 +20,14 @@ sealed class Results
         }
 
         var file = Path.Combine(Checkout.Root, "docs", "compatibility.md");
-        var parts = File.ReadAllText(file).Split(Mark);
-        if (parts.Length != 3)
+        var text = File.ReadAllText(file);
+        var (from, to) = (text.IndexOf(From, StringComparison.Ordinal), text.IndexOf(To, StringComparison.Ordinal));
+        if (from < 0 || to < from)
         {
-            throw new InvalidOperationException($"{file} needs {Mark} twice: before and after the table");
+            throw new InvalidOperationException($"{file} has no place for the table: {From} and {To}");
         }
 
-        File.WriteAllText(file, $"{parts[0]}{Mark}\n\n{Table()}\n{Mark}{parts[2]}");
+        File.WriteAllText(file, $"{text[..(from + From.Length)]}\n\n{Table()}\n{text[to..]}");
     }
 
     /// <summary>One line a check, one column a plug-in.</summary>
