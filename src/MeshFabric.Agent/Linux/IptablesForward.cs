@@ -53,6 +53,11 @@ public static class IptablesForward
     public static string? Change(string saved, bool forwardsFirst)
     {
         var lines = saved.Split('\n');
+        if (!lines.Any(Filters))
+        {
+            return null;
+        }
+
         var wanted = Rules();
         var forward = lines.Where(l => l.StartsWith("-A FORWARD ", StringComparison.Ordinal)).ToList();
         var edge = $"-A FORWARD -j {Edge}";
@@ -101,6 +106,10 @@ public static class IptablesForward
         chains.ForEach(c => text.Append($"-X {c}\n"));
         return text.Append("COMMIT\n").ToString();
     }
+
+    // iptables-nft prints a table also where there is none: it is one only when something of it can refuse a packet.
+    static bool Filters(string line) => line.StartsWith("-A ", StringComparison.Ordinal)
+        || (line.StartsWith(':') && !line.Contains(" ACCEPT ", StringComparison.Ordinal));
 
     // Jumps to chains of ours and of others that can only accept or pass on may come before ours.
     static bool Accepts(string rule) => rule.EndsWith($"-j {Transit}", StringComparison.Ordinal) || rule.EndsWith("-j ACCEPT", StringComparison.Ordinal)

@@ -16,6 +16,15 @@ public sealed class IptablesForwardTests
 
         """;
 
+    [Fact]
+    public void Where_nothing_filters_no_table_is_made()
+    {
+        // As ip6tables-nft-save prints it on a host that has no such table.
+        const string nothing = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n";
+        Assert.Null(IptablesForward.Change(nothing, forwardsFirst: true));
+        Assert.NotNull(IptablesForward.Change(Empty, forwardsFirst: true));
+    }
+
     [Theory]
     [InlineData(true, "-I FORWARD 1 -j MESHFABRIC-EDGE")]
     [InlineData(false, "-A FORWARD -j MESHFABRIC-EDGE")]
