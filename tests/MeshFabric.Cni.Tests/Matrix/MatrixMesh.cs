@@ -113,6 +113,8 @@ public sealed class MatrixMesh : IAsyncLifetime
         await api.StartProxiesAsync(knowsPodCidr: true, token);
         foreach (var node in _row.Nodes)
         {
+            // A check writes all rules again, which makes base chains that were not there; so they are made before.
+            await _mesh.Lab.ShellAsync(node.Name, "iptables-nft-save | iptables-nft-restore", token);
             _row.Before[node.Name] = await HostState.ReadAsync(_mesh.Lab, node.Name, token);
         }
 
