@@ -24,7 +24,7 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     static readonly TimeSpan Once = TimeSpan.FromSeconds(8);
 
     /// <summary>While something heals: a new flow is tried soon.</summary>
-    static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
     public static readonly TimeSpan Heal = TimeSpan.FromSeconds(60);
 
@@ -75,7 +75,7 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     /// <summary>The source that a server saw, by TCP and by UDP; null where there was no answer.</summary>
     public static Task<(IPAddress? Tcp, IPAddress? Udp)> SeenAsync(LabHost from, IPAddress to) => SeenAsync(from, to, Once);
 
-    static async Task<(IPAddress? Tcp, IPAddress? Udp)> SeenAsync(LabHost from, IPAddress to, TimeSpan limit)
+    public static async Task<(IPAddress? Tcp, IPAddress? Udp)> SeenAsync(LabHost from, IPAddress to, TimeSpan limit)
     {
         var tcp = PodClient.SeenAsAsync(from, to, limit, Cancellation);
         var udp = PodClient.SeenByUdpAsync(from, to, limit, Cancellation);

@@ -41,7 +41,7 @@ static class SourceChecks
             await row.OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric 2>/dev/null || true; conntrack -F 2>/dev/null");
             foreach (var pod in row.Pods)
             {
-                var (tcp, _) = await Row.SeenAsync(pod, row.FarAddress(row.FarOnWorker.Address!));
+                var (tcp, _) = await Row.SeenAsync(pod, row.FarAddress(row.FarOnWorker.Address!), Row.Soon);
                 Assert.NotEqual(row.NearAddress(pod.Address!), tcp);
             }
         }

@@ -58,17 +58,34 @@ END
 bridge -batch - <<'END'
 fdb append 00:00:00:00:00:00 dev vethwe-bridge dst 192.0.2.2 self permanent
 fdb append 00:00:00:00:00:00 dev vethwe-bridge dst 192.0.2.4 self permanent
+link set dev vethwepl1 hairpin on
+link set dev vethwepl2 hairpin on
 END
 ipset restore <<'END'
 create weaver-no-masq-local hash:net
 add weaver-no-masq-local 10.244.64.0/19
-create weave-default-pods hash:ip
-add weave-default-pods 10.244.32.1
-add weave-default-pods 10.244.32.2
-add weave-default-pods 10.244.64.1
-add weave-default-pods 10.244.64.2
-add weave-default-pods 10.244.96.1
-add weave-default-pods 10.244.96.2
+create weave-selected hash:ip
+create weave-open-ingress hash:ip
+add weave-open-ingress 10.244.32.1
+add weave-open-ingress 10.244.32.2
+add weave-open-ingress 10.244.64.1
+add weave-open-ingress 10.244.64.2
+add weave-open-ingress 10.244.96.1
+add weave-open-ingress 10.244.96.2
+create weave-open-egress hash:ip
+add weave-open-egress 10.244.32.1
+add weave-open-egress 10.244.32.2
+add weave-open-egress 10.244.64.1
+add weave-open-egress 10.244.64.2
+add weave-open-egress 10.244.96.1
+add weave-open-egress 10.244.96.2
+create weave-all-pods hash:ip
+add weave-all-pods 10.244.32.1
+add weave-all-pods 10.244.32.2
+add weave-all-pods 10.244.64.1
+add weave-all-pods 10.244.64.2
+add weave-all-pods 10.244.96.1
+add weave-all-pods 10.244.96.2
 END
 iptables-nft-restore --noflush <<'END'
 *nat
@@ -99,7 +116,7 @@ COMMIT
 -A WEAVE-NPC -m physdev --physdev-out vethwe-bridge --physdev-is-bridged -j ACCEPT
 -A WEAVE-NPC -m state --state NEW -j WEAVE-NPC-DEFAULT
 -A WEAVE-NPC -m state --state NEW -j WEAVE-NPC-INGRESS
--A WEAVE-NPC-DEFAULT -m set --match-set weave-default-pods dst -m comment --comment "DefaultAllow ingress isolation for namespace: default" -j ACCEPT
+-A WEAVE-NPC-DEFAULT -m set --match-set weave-open-ingress dst -m comment --comment "DefaultAllow ingress isolation for namespace: default" -j ACCEPT
 -A WEAVE-NPC-EGRESS -m state --state RELATED,ESTABLISHED -j ACCEPT
 -A WEAVE-NPC-EGRESS -m physdev --physdev-in vethwe-bridge --physdev-is-bridged -j RETURN
 -A WEAVE-NPC-EGRESS -m addrtype --dst-type LOCAL -j RETURN
@@ -107,8 +124,8 @@ COMMIT
 -A WEAVE-NPC-EGRESS -m state --state NEW -j WEAVE-NPC-EGRESS-DEFAULT
 -A WEAVE-NPC-EGRESS -m state --state NEW -m mark ! --mark 0x40000/0x40000 -j WEAVE-NPC-EGRESS-CUSTOM
 -A WEAVE-NPC-EGRESS-ACCEPT -j MARK --set-xmark 0x40000/0x40000
--A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set weave-default-pods src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j WEAVE-NPC-EGRESS-ACCEPT
--A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set weave-default-pods src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j RETURN
+-A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set weave-open-egress src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j WEAVE-NPC-EGRESS-ACCEPT
+-A WEAVE-NPC-EGRESS-DEFAULT -m set --match-set weave-open-egress src -m comment --comment "DefaultAllow egress isolation for namespace: default" -j RETURN
 COMMIT
 END
 SCRIPT

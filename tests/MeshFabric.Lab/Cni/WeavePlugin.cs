@@ -46,6 +46,7 @@ sealed class WeavePlugin : ICniPlugin
         {
             script.Cable(pod, "eth0", node.Host, $"vethwepl{index}", Mtu);
             script.Ip(node.Host, $"link set vethwepl{index} master weave");
+            script.Bridge(node.Host, $"link set dev vethwepl{index} hairpin on");
             script.Address(pod, "eth0", pod.Address!, network.Length);
             script.Ip(pod, $"route add default via {range.Address}");
         }
