@@ -9,7 +9,7 @@ interface INodeQueries
     /// <summary>Every link with its addresses.</summary>
     IReadOnlyList<NodeLink> Links();
 
-    /// <summary>Blackhole routes that Calico's programs made.</summary>
+    /// <summary>Blackhole routes that Calico's programs made: the node's blocks. Then its pods whose addresses are of another node's block.</summary>
     IReadOnlyList<Cidr> CalicoBlocks();
 
     /// <summary>What a program printed; null when it is not installed or refuses.</summary>

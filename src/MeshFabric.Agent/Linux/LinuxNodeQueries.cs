@@ -15,6 +15,10 @@ sealed class LinuxNodeQueries(string? network = null) : INodeQueries
     // rtm_protocol of the routes that Calico's BIRD and Felix make (linux/rtnetlink.h; 80 is Felix' default).
     const byte BirdProtocol = 12;
     const byte FelixProtocol = 80;
+    // RTPROT_BOOT: what Felix left to the default before it had a protocol of its own.
+    const byte BootProtocol = 3;
+    const uint MainTable = 254;
+    const string PodLink = "cali";
     static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
 
     public IReadOnlyList<NodeLink> Links()
@@ -29,7 +33,19 @@ sealed class LinuxNodeQueries(string? network = null) : INodeQueries
     public IReadOnlyList<Cidr> CalicoBlocks()
     {
         using var netlink = RouteNetlink.Open(network);
-        return netlink.Blackholes().Where(r => r.Protocol is BirdProtocol or FelixProtocol).Select(r => r.Destination).ToList();
+        var blocks = netlink.Blackholes().Where(r => r.Protocol is BirdProtocol or FelixProtocol).Select(r => r.Destination).ToList();
+        // Canal has the same devices, and no blocks.
+        return blocks.Count == 0 ? [] : [.. blocks, .. Borrowed(netlink, blocks)];
+    }
+
+    // Pods whose addresses are of another node's block, which Calico's IPAM gives out when all blocks are taken.
+    static IEnumerable<Cidr> Borrowed(RouteNetlink netlink, List<Cidr> blocks)
+    {
+        var pods = netlink.Links().Where(l => l.Name.StartsWith(PodLink, StringComparison.Ordinal)).Select(l => l.Index).ToHashSet();
+        return new[] { BootProtocol, FelixProtocol }.SelectMany(netlink.Routes)
+            .Where(r => r.Table == MainTable && r.Hops is [{ Gateway: null } hop] && pods.Contains(hop.LinkIndex))
+            .Select(r => r.Destination)
+            .Where(d => d.Equals(Cidr.Host(d.Address)) && !blocks.Any(b => b.Contains(d)));
     }
 
     public async Task<string?> RunAsync(string program, string[] arguments, CancellationToken cancellationToken)

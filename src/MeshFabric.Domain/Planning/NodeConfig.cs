@@ -22,7 +22,7 @@ public sealed record OverlayPeer(string Node, IPAddress Host, IPAddress Hop6, st
 
 /// <summary>A route by the overlay, in a table of ours.</summary>
 /// <param name="Source">Preferred source address, or null.</param>
-/// <param name="Hops">Neighbours on the overlay; several are ECMP. Sorted.</param>
+/// <param name="Hops">Neighbours on the overlay; several are ECMP. Sorted. None: the destination is left to the next rule.</param>
 /// <param name="Mtu">Bytes; 0 for the device's.</param>
 public sealed record OverlayRoute(int Table, Cidr Destination, IPAddress? Source, ValueList<IPAddress> Hops, int Mtu);
 

@@ -52,7 +52,7 @@ public static class NodePlanner
         var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();
         var remote = Sound(lead.RemotePrefixes, self, findings);
         var (routes, rules) = isGateway
-            ? (ToPods(peers), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
+            ? (ToPods(self, peers), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
             : ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive);
         if (self.TakenPorts.Contains(lead.Port))
         {
@@ -64,7 +64,7 @@ public static class NodePlanner
             peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList()),
             routes,
             rules,
-            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? peers.SelectMany(p => p.PodPrefixes).Distinct().Order().ToValueList() : [], !judgesForwarding),
+            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], !judgesForwarding),
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
     }
 
@@ -146,8 +146,11 @@ public static class NodePlanner
         return (routes, Families(routes.Select(r => r.Destination)).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null, null)).ToValueList());
     }
 
-    static ValueList<OverlayRoute> ToPods(List<OverlayNode> peers) => peers
-        .SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0)))
+    // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.
+    static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes
+        .Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))))
+        .Select(own => new OverlayRoute(PodTable, own, null, [], 0))
+        .Concat(peers.SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0))))
         .DistinctBy(r => r.Destination)
         .OrderBy(r => r.Destination)
         .ToValueList();
@@ -165,6 +168,13 @@ public static class NodePlanner
             .SelectMany(f => tunnels.Order(StringComparer.Ordinal).Select(t => new OverlayRule(PodPriority, PodTable, f, t, null))
                 .Concat(own.Where(a => a.IsIPv4 == f).Order().Select(a => new OverlayRule(PodPriority, PodTable, f, null, a))))
             .ToValueList();
+
+    // A set of intervals takes none inside another.
+    static ValueList<Cidr> Widest(IEnumerable<Cidr> prefixes)
+    {
+        var all = prefixes.Distinct().Order().ToList();
+        return all.Where(p => !all.Exists(q => q != p && q.Contains(p))).ToValueList();
+    }
 
     static IEnumerable<bool> Families(IEnumerable<Cidr> prefixes) => prefixes.Select(p => p.IsIPv4).Distinct().OrderDescending();
 }

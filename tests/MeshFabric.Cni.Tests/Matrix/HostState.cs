@@ -1,6 +1,6 @@
 namespace MeshFabric.Cni.Tests.Matrix;
 
-/// <summary>What a program may have changed in a host's network: links, addresses, routes, rules, neighbours, rulesets, settings. Sorted lines, without counters, empty tables and what is random.</summary>
+/// <summary>What a program may have changed in a host's network: links, addresses, routes, rules, neighbours, rulesets, settings. Sorted lines, without counters, empty tables, what is random and what a device has learned.</summary>
 static class HostState
 {
     const string Script = """
@@ -10,7 +10,7 @@ static class HostState
           { ip route show table all; ip -6 route show table all; } | sed -E 's/ expires [0-9]+sec//' | sed 's/^/route /'
           { ip rule; ip -6 rule; } | sed 's/^/rule /'
           ip neigh show nud permanent | sed 's/^/neigh /'
-          bridge fdb | grep ' dst ' | sed 's/^/fdb /'
+          bridge fdb | grep ' dst .*permanent' | sed 's/^/fdb /'
           nft -s list ruleset 2>/dev/null | grep -v '^[# ]*$' | sed 's/^/nft /'
           { iptables-legacy-save; ip6tables-legacy-save; } 2>/dev/null | grep -E '^-A|^:.*(DROP| - )' | sed 's/ \[.*//' | sed 's/^/legacy /'
           for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding; do echo "sysctl $f $(cat $f)"; done

@@ -119,13 +119,15 @@ public sealed class MatrixMesh : IAsyncLifetime
         }
 
         await _mesh.JoinAsync(cluster, api, token);
+        await _mesh.ConnectedAsync(token);
         if (plugin == Remapped)
         {
-            var (far, near) = (await _mesh.AliasAsync(Hub, token), await _mesh.AliasAsync(cluster, token));
+            // The hub gets its alias when the other one is known.
+            var near = await _mesh.AliasAsync(cluster, token);
+            var far = await _mesh.AliasAsync(Hub, token);
             (_row.FarPrefix, _row.FarAddress, _row.NearAddress) = (far, Translate(far), Translate(near));
         }
 
-        await _mesh.ConnectedAsync(token);
         await Row.HealsAsync(_row.PodPaths, "it joined");
         await api.CreateServiceAsync(Row.ImportName, Row.Import.ToString(), [_row.FarAddress(_row.FarOnGateway.Address!), _row.FarAddress(_row.FarOnWorker.Address!)], nodePort: null, local: false, token);
         _failed.Remove(cluster);

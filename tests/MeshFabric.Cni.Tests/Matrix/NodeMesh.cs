@@ -71,8 +71,13 @@ sealed class NodeMesh : IAsyncDisposable
     /// <summary>The prefix by which the pods of a cluster are seen from a cluster that uses the same addresses inside.</summary>
     public async Task<Cidr> AliasAsync(string cluster, CancellationToken cancellationToken)
     {
-        using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "get", cluster, "-o", "json"));
-        var prefix = document.RootElement.GetProperty("status").GetProperty("prefixes")[0];
+        JsonElement prefix = default;
+        await Until.TrueAsync(async () =>
+        {
+            using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "get", cluster, "-o", "json"));
+            prefix = document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Select(p => p.Clone()).FirstOrDefault();
+            return prefix.ValueKind == JsonValueKind.Object;
+        }, TimeSpan.FromSeconds(60), $"the prefixes of {cluster}, which its agents find out", cancellationToken);
         var local = prefix.GetProperty("local").GetString();
         // A cluster that keeps its CIDR has an alias for those that use it too.
         return Cidr.Parse(prefix.TryGetProperty("alias", out var alias) && alias.GetString() is { Length: > 0 } text ? text : prefix.GetProperty("mesh").GetString() ?? local!);

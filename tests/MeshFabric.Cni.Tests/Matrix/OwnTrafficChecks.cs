@@ -37,7 +37,8 @@ static class OwnTrafficChecks
             Assert.True(!kept || seen.Equals(outside.Address), $"{node.Name}:{port} saw {seen}");
         }
 
-        // A pod that asks the Service of which it is the only endpoint.
-        Assert.NotNull(await PodClient.SeenAsAsync(row.PodOnWorker, Row.WorkerPodAlone, TimeSpan.FromSeconds(8), Cancellation));
+        // A pod that asks the Service of which it is the only endpoint. The plain bridge's ports are no hairpins: there it never worked.
+        var itself = await PodClient.SeenAsAsync(row.PodOnWorker, Row.WorkerPodAlone, TimeSpan.FromSeconds(row.Plugin == "bridge" ? 2 : 8), Cancellation);
+        Assert.Equal(row.Plugin != "bridge", itself is not null);
     }
 }

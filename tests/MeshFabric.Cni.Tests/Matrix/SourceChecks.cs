@@ -19,8 +19,15 @@ static class SourceChecks
         }
     }
 
-    /// <summary>A node is seen with an address of its own that the far side can answer.</summary>
-    public static async Task HostNetworkAsync(Row row) => await Row.ExpectAsync(await HostPathsAsync(row, f => row.FarAddress(f)));
+    /// <summary>A node is seen with an address of its own that the far side can answer; where the plug-in gives it none, with its gateway's.</summary>
+    public static async Task HostNetworkAsync(Row row)
+    {
+        await Row.ExpectAsync(await HostPathsAsync(row, f => row.FarAddress(f)));
+        if (HasNoAddress(row))
+        {
+            throw new NotAskedException("gateway's address");
+        }
+    }
 
     public static async Task ImportedServiceAsync(Row row)
     {
@@ -56,16 +63,25 @@ static class SourceChecks
         await Row.HealsAsync(row.PodPaths, "the exemption was deleted");
     }
 
+    // The addresses on pods' own cables come and go with the pods.
+    static bool HasNoAddress(Row row) => row.Plugin is "ptp" or "kindnet" or "calico-bgp";
+
     static async Task<IEnumerable<Request>> HostPathsAsync(Row row, Func<IPAddress, IPAddress> to)
     {
         var paths = new List<Request>();
+        var tunnels = new List<IPAddress>();
+        foreach (var node in row.Nodes)
+        {
+            tunnels.AddRange((await AddressesAsync(row, node.Name)).Where(Tunnels.Contains));
+        }
+
         foreach (var node in new[] { row.Gateway, row.Worker })
         {
             var own = await AddressesAsync(row, node.Name);
             var pods = Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!);
-            // A gateway may also speak with its address in the tunnels; a node without any in the mesh has to be content with its own.
-            var known = own.Where(a => pods.Contains(a)).Select(row.NearAddress).Concat(own.Where(Tunnels.Contains)).ToList();
-            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known.Count > 0 ? known : own)));
+            // A gateway may also speak with its address in the tunnels; for a node that has none of the pods' addresses a gateway speaks.
+            var known = HasNoAddress(row) ? tunnels : own.Where(a => pods.Contains(a)).Select(row.NearAddress).Concat(own.Where(Tunnels.Contains)).ToList();
+            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known)));
         }
 
         return paths;

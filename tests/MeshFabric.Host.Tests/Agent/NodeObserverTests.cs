@@ -43,10 +43,14 @@ public sealed class NodeObserverTests : IDisposable
         _host.Exec("ip", "link", "add", "cali0123456789a", "type", "veth", "peer", "name", "pod");
         _host.Exec("ip", "route", "add", "blackhole", "10.244.71.64/26", "proto", "80");
         _host.Exec("ip", "route", "add", "blackhole", "10.0.0.0/8", "proto", "static");
+        // A pod with an address that another node's block lent, and one of the own block.
+        _host.Exec("ip", "link", "set", "cali0123456789a", "up");
+        _host.Exec("ip", "route", "add", "10.244.9.7/32", "dev", "cali0123456789a", "scope", "link");
+        _host.Exec("ip", "route", "add", "10.244.71.66/32", "dev", "cali0123456789a", "scope", "link", "proto", "80");
         _host.Exec("iptables-nft", "-N", "cali-FORWARD");
         var seen = await ObserveAsync();
         var addressing = NodeAddressing.Of(seen, [Cidr.Parse("10.244.1.0/24")], [Cidr.Parse("10.244.0.0/16")]);
-        Assert.Equal("[10.244.71.64/26]", addressing.PodPrefixes.ToString());
+        Assert.Equal("[10.244.9.7/32, 10.244.71.64/26]", addressing.PodPrefixes.ToString());
         Assert.Equal("[10.244.71.65]", addressing.Sources.ToString());
         Assert.DoesNotContain(seen.Links, l => l.Name.StartsWith("cali0", StringComparison.Ordinal));
         Assert.True(seen.JudgesForwarding);

@@ -55,6 +55,26 @@ public sealed class NodePlannerTests
     }
 
     [Fact]
+    public void A_pod_with_an_address_of_another_nodes_prefix_is_reached_on_its_own_node()
+    {
+        var facts = Facts();
+        var (ofSelf, ofWorker) = (Cidr.Parse("10.10.3.9/32"), Cidr.Parse("10.10.2.9/32"));
+        var config = Plan(facts with
+        {
+            Nodes = facts.Nodes.Select(n => n.Name switch
+            {
+                "n1" => n with { PodPrefixes = [.. n.PodPrefixes, ofSelf] },
+                "n3" => n with { PodPrefixes = [.. n.PodPrefixes, ofWorker] },
+                _ => n,
+            }).ToValueList(),
+        }, "n1");
+
+        Assert.Equal(["192.0.2.3"], config.Routes.Single(r => r.Destination == ofWorker).Hops.Select(h => h.ToString()));
+        Assert.Empty(config.Routes.Single(r => r.Destination == ofSelf).Hops);
+        Assert.Equal(["10.10.2.0/24", "10.10.3.0/24"], config.Firewall.Elsewhere.Select(c => c.ToString()));
+    }
+
+    [Fact]
     public void A_prefix_that_contains_the_nodes_own_address_is_left_out_and_said()
     {
         var facts = Facts();
