@@ -18,7 +18,7 @@ public sealed class CniApiTests
     [Fact]
     public async Task The_API_shows_the_plug_in_and_kube_proxy_serves_what_the_API_says()
     {
-        var spec = new LabSpec(WholeMachine.LabName("kapi"), [new ClusterSpec("a", "10.244.0.0/16") { Cni = "calico-vxlan" }]);
+        var spec = new LabSpec(LabSpec.NameOfThisRun("kapi"), [new ClusterSpec("a", "10.244.0.0/16") { Cni = "calico-vxlan" }]);
         await using var lab = await MeshFabric.Lab.Lab.CreateAsync(spec, null, Cancellation);
         await using var servers = PodServers.Start(lab.Topology, lab.Topology["control"]);
         await using var api = await CniApi.StartAsync(lab, "a", Cancellation);

@@ -1,4 +1,5 @@
 using System.Net;
+using MeshFabric.Lab;
 
 namespace MeshFabric.Cni.Tests;
 
@@ -34,7 +35,7 @@ public sealed class MasqueradingTests
     public async Task Sources_are_hidden_without_an_exemption_and_kept_with_an_identity_source_NAT_on_every_node(string plugin)
     {
         var hides = Plugins[plugin];
-        await using var lab = await StandIn.CreateAsync(WholeMachine.LabName("masq"), plugin);
+        await using var lab = await StandIn.CreateAsync(LabSpec.NameOfThisRun("masq"), plugin);
         IPAddress[] sources = [lab.Pod(1).Address!, lab.Pod(2).Address!, lab.Pod(3, 2).Address!, lab.Far.Address!];
 
         // The plug-in's own network works, and what leaves for the internet is the node's.

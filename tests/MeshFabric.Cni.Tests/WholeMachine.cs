@@ -4,7 +4,4 @@ namespace MeshFabric.Cni.Tests;
 static class WholeMachine
 {
     public const string Name = "whole machine";
-
-    /// <summary>A name for a lab that another run of the tests on this machine does not have.</summary>
-    public static string LabName(string prefix) => $"{prefix}{Environment.ProcessId}";
 }

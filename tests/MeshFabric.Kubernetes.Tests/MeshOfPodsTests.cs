@@ -16,7 +16,7 @@ public sealed class MeshOfPodsTests : IAsyncLifetime
     const string Echo = "mesh";
 
     static readonly LabSpec Spec = new(
-        $"mesh{Environment.ProcessId % 10000}",
+        LabSpec.NameOfThisRun("mesh"),
         [
             ClusterSpec.OfKubelets("aurora", "10.20.0.0/16") with { Provider = "aws", Region = "eu-west-1" },
             ClusterSpec.OfKubelets("borealis", "10.20.0.0/16") with { PointToPoint = true, Provider = "gce", Region = "europe-north1" },

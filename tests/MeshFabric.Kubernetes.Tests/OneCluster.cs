@@ -12,7 +12,7 @@ public sealed class OneCluster : IAsyncLifetime
     /// <summary>A loaded machine gets three times what an idle one needs.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    static readonly LabSpec Spec = new($"kube{Environment.ProcessId % 10000}", [ClusterSpec.OfKubelets("aurora", "10.10.0.0/16") with { Provider = "aws", Region = "eu-west-1" }]);
+    static readonly LabSpec Spec = new(LabSpec.NameOfThisRun("kube"), [ClusterSpec.OfKubelets("aurora", "10.10.0.0/16") with { Provider = "aws", Region = "eu-west-1" }]);
 
     public MeshFabric.Lab.Lab Lab { get; private set; } = null!;
 

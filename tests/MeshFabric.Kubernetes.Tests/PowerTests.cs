@@ -20,7 +20,7 @@ public sealed class PowerTests
     [Fact]
     public async Task A_node_is_switched_off_and_on_and_a_removed_lab_leaves_no_trace()
     {
-        var name = $"power{Environment.ProcessId % 10000}";
+        var name = LabSpec.NameOfThisRun("power");
         var before = await TracesAsync(name);
         await using (var lab = await MeshFabric.Lab.Lab.CreateAsync(new LabSpec(name, [ClusterSpec.OfKubelets("aurora", "10.10.0.0/16") with { PointToPoint = true }]), null, Cancellation))
         {

@@ -9,6 +9,10 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
     /// <summary>Where all labs keep their files, one directory each.</summary>
     public const string Root = "/var/lib/meshfabric-lab";
 
+    /// <summary>A name that no other process on this machine has, so that two runs do not remove each other's lab.</summary>
+    /// <param name="prefix">At most 5 letters.</param>
+    public static string NameOfThisRun(string prefix) => $"{prefix}{Environment.ProcessId}";
+
     public string Directory => Path.Combine(Root, Name);
 
     /// <summary>MTU of every underlay link, bytes.</summary>

@@ -17,7 +17,6 @@ sealed class LinuxNodeQueries(string? network = null) : INodeQueries
     const byte FelixProtocol = 80;
     // RTPROT_BOOT: what Felix left to the default before it had a protocol of its own.
     const byte BootProtocol = 3;
-    const uint MainTable = 254;
     const string PodLink = "cali";
     static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
 
@@ -43,7 +42,7 @@ sealed class LinuxNodeQueries(string? network = null) : INodeQueries
     {
         var pods = netlink.Links().Where(l => l.Name.StartsWith(PodLink, StringComparison.Ordinal)).Select(l => l.Index).ToHashSet();
         return new[] { BootProtocol, FelixProtocol }.SelectMany(netlink.Routes)
-            .Where(r => r.Table == MainTable && r.Hops is [{ Gateway: null } hop] && pods.Contains(hop.LinkIndex))
+            .Where(r => r.Table == DeviceRoute.MainTable && r.Hops is [{ Gateway: null } hop] && pods.Contains(hop.LinkIndex))
             .Select(r => r.Destination)
             .Where(d => d.Equals(Cidr.Host(d.Address)) && !blocks.Any(b => b.Contains(d)));
     }

@@ -11,7 +11,6 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
 {
     public const byte Protocol = 77;
     const uint Table = NodePlanner.TunnelTable;
-    const uint Main = 254;
     const byte KernelProtocol = 2;
 
     readonly RouteNetlink _netlink = RouteNetlink.Open();
@@ -51,7 +50,7 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
 
     // Our table is asked before main, whatever the lengths of prefixes: a network that this host stands on must stay reachable inside a wider prefix of the mesh.
     List<DeviceRoute> Connected(List<DeviceRoute> wanted) => wanted.Count == 0 ? [] : _netlink.Routes(KernelProtocol)
-        .Where(c => c.Table == Main && c.Destination.Length > 0 && wanted.Exists(w => w.Destination != c.Destination && w.Destination.Contains(c.Destination)) && !wanted.Exists(w => w.Destination == c.Destination))
+        .Where(c => c.Table == DeviceRoute.MainTable && c.Destination.Length > 0 && wanted.Exists(w => w.Destination != c.Destination && w.Destination.Contains(c.Destination)) && !wanted.Exists(w => w.Destination == c.Destination))
         .Select(c => new DeviceRoute(c.Destination, null, [], 0, Protocol, Table))
         .DistinctBy(r => r.Destination)
         .ToList();

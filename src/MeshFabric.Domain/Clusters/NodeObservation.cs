@@ -23,7 +23,7 @@ public sealed record NodeObservation
     /// <inheritdoc cref="WeaveNetwork"/>
     public ValueList<Cidr> WeaveRanges { get; init; } = [];
 
-    /// <summary>Address blocks that Calico keeps for this node: its blackhole routes.</summary>
+    /// <summary>Address blocks that Calico keeps for this node, by its blackhole routes; and single addresses of its pods that another node's block lent.</summary>
     public ValueList<Cidr> CalicoBlocks { get; init; } = [];
 
     /// <summary>iptables backends that hold rules here: legacy, nft, or both.</summary>

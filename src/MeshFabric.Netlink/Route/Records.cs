@@ -21,8 +21,12 @@ public sealed record LinkAddress(int LinkIndex, IPAddress Address, int Length)
 /// <param name="Hops">Several are ECMP with equal weights. Sorted. None: a "throw" route, the look-up goes on with the next rule.</param>
 /// <param name="Mtu">Route MTU in bytes; 0 for none.</param>
 /// <param name="Protocol">rtm_protocol: whose route it is.</param>
-/// <param name="Table">254 is main.</param>
-public sealed record DeviceRoute(Cidr Destination, IPAddress? Source, ValueList<RouteHop> Hops, int Mtu, byte Protocol, uint Table);
+/// <param name="Table"><see cref="MainTable"/>, or one of somebody's own.</param>
+public sealed record DeviceRoute(Cidr Destination, IPAddress? Source, ValueList<RouteHop> Hops, int Mtu, byte Protocol, uint Table)
+{
+    /// <summary>RT_TABLE_MAIN (linux/rtnetlink.h).</summary>
+    public const uint MainTable = 254;
+}
 
 /// <param name="Gateway">
 /// A neighbour on that link, whatever addresses the link has ("onlink"). Null: a point-to-point device that resolves nothing. In IPv6 that one

@@ -334,9 +334,9 @@ static class RouteMessages
     /// <summary>Null for routes of another type or table than main, or neither IPv4 nor IPv6.</summary>
     public static BlackholeRoute? ReadBlackhole(ReadOnlySpan<byte> payload)
     {
-        const byte type = 6, main = 254;
+        const byte type = 6;
         Need(payload, 12);
-        if (payload[7] != type || payload[4] != main || payload[0] is not (2 or 10))
+        if (payload[7] != type || payload[4] != DeviceRoute.MainTable || payload[0] is not (2 or 10))
         {
             return null;
         }

@@ -23,7 +23,7 @@ public sealed class MatrixMesh : IAsyncLifetime
     const string HubCidr = "10.200.0.0/16";
 
     static readonly LabSpec Spec = new(
-        WholeMachine.LabName("cni"),
+        LabSpec.NameOfThisRun("cni"),
         [
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin },
             .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin }),

@@ -68,23 +68,22 @@ static class SourceChecks
 
     static async Task<IEnumerable<Request>> HostPathsAsync(Row row, Func<IPAddress, IPAddress> to)
     {
-        var paths = new List<Request>();
-        var tunnels = new List<IPAddress>();
+        var addresses = new Dictionary<string, List<IPAddress>>();
         foreach (var node in row.Nodes)
         {
-            tunnels.AddRange((await AddressesAsync(row, node.Name)).Where(Tunnels.Contains));
+            addresses[node.Name] = await AddressesAsync(row, node.Name);
         }
 
-        foreach (var node in new[] { row.Gateway, row.Worker })
+        var pods = Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!);
+        var inTunnels = addresses.Values.SelectMany(a => a).Where(Tunnels.Contains).ToList();
+        return new[] { row.Gateway, row.Worker }.SelectMany(node =>
         {
-            var own = await AddressesAsync(row, node.Name);
-            var pods = Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!);
-            // A gateway may also speak with its address in the tunnels; for a node that has none of the pods' addresses a gateway speaks.
-            var known = HasNoAddress(row) ? tunnels : own.Where(a => pods.Contains(a)).Select(row.NearAddress).Concat(own.Where(Tunnels.Contains)).ToList();
-            paths.AddRange(new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known)));
-        }
-
-        return paths;
+            // A gateway may also speak with its own address in the tunnels; for a worker that has none of the pods' addresses one of the gateways speaks.
+            var own = addresses[node.Name];
+            var ownInTunnels = own.Where(Tunnels.Contains).ToList();
+            var known = !HasNoAddress(row) ? [.. own.Where(a => pods.Contains(a)).Select(row.NearAddress), .. ownInTunnels] : node == row.Worker ? inTunnels : ownInTunnels;
+            return new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known));
+        });
     }
 
     static async Task<List<IPAddress>> AddressesAsync(Row row, string node) =>
