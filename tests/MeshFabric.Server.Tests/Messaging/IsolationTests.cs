@@ -65,7 +65,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     public async Task An_agent_may_not(string attack)
     {
         var before = await mesh.QueuesAsync();
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
         var run = new Attack(mesh, channel, Guid.NewGuid().ToString("n"));
 
@@ -82,7 +82,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
         await using var admin = await mesh.Rabbit.ConnectAsync(mesh.Control.Settings.VirtualHost, Cancel);
         await using var sender = await admin.ConfirmedAsync(Cancel);
         await sender.PublishAsync(BrokerNames.Down(mesh.A.Id), "hello A"u8.ToArray(), Cancel);
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
         var got = new List<string>();
 
@@ -100,7 +100,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     [Fact]
     public async Task An_agent_may_declare_its_own_exchanges_as_they_are_and_write_to_those_that_lead_up()
     {
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
 
         foreach (var exchange in new[] { BrokerNames.Up(mesh.A.Id), BrokerNames.Beat(mesh.A.Id) })
@@ -113,7 +113,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     [Fact]
     public async Task A_forged_user_id_is_refused_and_the_own_one_is_not()
     {
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var honest = await connection.ConfirmedAsync(Cancel);
         await honest.PublishAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new RequestFacts(0, "test")), Cancel, new BasicProperties { ContentType = Wire.EnvelopeType, UserId = mesh.A.User });
         await using var liar = await connection.ConfirmedAsync(Cancel);
@@ -129,7 +129,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     public async Task A_copy_header_that_names_B_s_queue_has_no_effect(string header)
     {
         var marker = Guid.NewGuid().ToString("n");
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
 
         await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), Encoding.UTF8.GetBytes(marker), Cancel,
@@ -184,7 +184,7 @@ public sealed class IsolationTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     {
         // A broker of this version tells anybody that a queue exists, whose name he knows: so ids carry 80 random bits (docs/security.md).
         Assert.Matches("^g-[a-z2-9]{16}$", mesh.B.Id);
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
 
         var unknown = await Record.ExceptionAsync(() => channel.QueueDeclarePassiveAsync(BrokerNames.Down("g-aaaaaaaaaaaaaaaa"), Cancel));

@@ -47,6 +47,28 @@ public sealed class TwoAgents(PostgresServer postgres, RabbitServer rabbit) : IA
         await Control.DisposeAsync();
     }
 
+    /// <summary>A's next connection. The broker learns by events that one has ended, and refuses a fifth (530) as long as it counts those of earlier tests: that is waited for.</summary>
+    public async Task<IConnection> ConnectAsAAsync()
+    {
+        const int notAllowed = 530;
+        IConnection? connection = null;
+        await Until.TrueAsync(async () =>
+        {
+            try
+            {
+                connection = await A.ConnectAsync(Cancel);
+                await using var works = await connection.CreateChannelAsync(cancellationToken: Cancel);
+                return true;
+            }
+            catch (Exception e) when (Wire.ReplyCode(e) == notAllowed)
+            {
+                await (connection?.DisposeAsync() ?? ValueTask.CompletedTask);
+                return false;
+            }
+        }, TimeSpan.FromSeconds(20), "the broker has room for a connection of A", Cancel);
+        return connection!;
+    }
+
     /// <summary>Fails when a message with this text in it came to B. What was routed to B before this call is seen, for its queue is in order.</summary>
     public async Task NothingReachedBAsync(string marker)
     {
