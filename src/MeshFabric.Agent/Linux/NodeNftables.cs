@@ -35,14 +35,21 @@ public static class NodeNftables
     // one direction only, and a service proxy drops what it finds invalid.
     static IEnumerable<string> Passing(NodeFirewall config)
     {
-        foreach (var (ip, version, elsewhere) in new[] { ("ip", "4", config.Elsewhere.Where(c => c.IsIPv4)), ("ip6", "6", config.Elsewhere.Where(c => !c.IsIPv4)) })
+        foreach (var (ip, version, ipv4) in new[] { ("ip", "4", true), ("ip6", "6", false) })
         {
-            var prefixes = elsewhere.ToList();
-            if (prefixes.Count > 0)
+            var elsewhere = config.Elsewhere.Where(c => c.IsIPv4 == ipv4).ToList();
+            if (elsewhere.Count == 0)
             {
-                yield return $"iifname \"{NodePlanner.OverlayName}\" {ip} saddr @local{version} {ip} daddr @remote{version} notrack";
-                yield return $"iifname \"mf*\" {ip} saddr @remote{version} {ip} daddr {{ {string.Join(", ", prefixes)} }} notrack";
+                continue;
             }
+
+            yield return $"iifname \"{NodePlanner.OverlayName}\" {ip} saddr @local{version} {ip} daddr @remote{version} notrack";
+            if (config.Lent.Where(c => c.IsIPv4 == ipv4).ToList() is { Count: > 0 } lent)
+            {
+                yield return $"iifname \"mf*\" {ip} daddr {{ {string.Join(", ", lent)} }} accept";
+            }
+
+            yield return $"iifname \"mf*\" {ip} saddr @remote{version} {ip} daddr {{ {string.Join(", ", elsewhere)} }} notrack";
         }
     }
 

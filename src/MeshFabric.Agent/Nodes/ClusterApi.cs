@@ -1,3 +1,4 @@
+using System.Net;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
@@ -53,17 +54,23 @@ sealed class ClusterApi : BackgroundService, INodeObservations
 
     public MeshGatewayObject? MeshGateway(string name) => _gateways.Objects?.FirstOrDefault(n => n.Metadata.Name == name);
 
-    /// <summary>Creates it, or puts it in the place of what is there.</summary>
+    /// <summary>Creates it where our copy has none, or puts it in the place of what the copy has. Does nothing where the copy is behind: the next turn sees what is there.</summary>
     public async Task WriteAsync<T>(string plural, T item, CancellationToken cancellationToken) where T : IKubernetesObject<V1ObjectMeta>
     {
         try
         {
-            await Client.CustomObjects.ReplaceClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, cancellationToken: cancellationToken);
+            if (item.Metadata.ResourceVersion is null)
+            {
+                await Client.CustomObjects.CreateClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, cancellationToken: cancellationToken);
+            }
+            else
+            {
+                await Client.CustomObjects.ReplaceClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, cancellationToken: cancellationToken);
+            }
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode == System.Net.HttpStatusCode.NotFound)
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict || (e.Response.StatusCode == HttpStatusCode.NotFound && item.Metadata.ResourceVersion is not null))
         {
-            item.Metadata.ResourceVersion = null;
-            await Client.CustomObjects.CreateClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, cancellationToken: cancellationToken);
+            // Written or removed by another, or by ourselves a moment ago.
         }
     }
 

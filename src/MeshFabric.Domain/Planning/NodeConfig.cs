@@ -36,8 +36,9 @@ public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? I
 /// <param name="RemotePrefixes">What the mesh is reached by from here.</param>
 /// <param name="Sources">What the node's host network is seen as, at most one per family.</param>
 /// <param name="Elsewhere">Pod prefixes of the other nodes, on a gateway: what only passes through it is not tracked there.</param>
+/// <param name="Lent">Addresses in <paramref name="Elsewhere"/> that pods of this very node have: they are tracked like any other pod's.</param>
 /// <param name="ForwardsFirst">True: no policy engine judges what is forwarded here, so the mesh may be accepted before all other rules. False: only after them.</param>
-public sealed record NodeFirewall(ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<IPAddress> Sources, ValueList<Cidr> Elsewhere, bool ForwardsFirst)
+public sealed record NodeFirewall(ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<IPAddress> Sources, ValueList<Cidr> Elsewhere, ValueList<Cidr> Lent, bool ForwardsFirst)
 {
-    public static readonly NodeFirewall None = new([], [], [], [], false);
+    public static readonly NodeFirewall None = new([], [], [], [], [], false);
 }

@@ -64,7 +64,7 @@ public static class NodePlanner
             peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList()),
             routes,
             rules,
-            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], !judgesForwarding),
+            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], isGateway ? Lent(self, peers).Order().ToValueList() : [], !judgesForwarding),
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
     }
 
@@ -147,8 +147,9 @@ public static class NodePlanner
     }
 
     // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.
-    static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes
-        .Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))))
+    static IEnumerable<Cidr> Lent(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes.Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))));
+
+    static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => Lent(self, peers)
         .Select(own => new OverlayRoute(PodTable, own, null, [], 0))
         .Concat(peers.SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0))))
         .DistinctBy(r => r.Destination)

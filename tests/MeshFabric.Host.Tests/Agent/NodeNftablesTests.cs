@@ -12,6 +12,7 @@ public sealed class NodeNftablesTests
         [Cidr.Parse("10.20.0.0/16"), Cidr.Parse("198.19.0.3/32"), Cidr.Parse("fd10:20::/48")],
         [IPAddress.Parse("10.10.1.1"), IPAddress.Parse("fd10:10:0:1::1")],
         [Cidr.Parse("10.10.2.0/24"), Cidr.Parse("fd10:10:0:2::/64")],
+        [Cidr.Parse("10.10.2.9/32")],
         ForwardsFirst: true);
 
     [Fact]
@@ -26,6 +27,7 @@ public sealed class NodeNftablesTests
 
         var listed = host.Exec("nft", "list", "table", "inet", NodeNftables.Table);
         Assert.Contains("ip saddr 10.10.0.0/16 ip daddr @remote4 meta mark set meta mark & 0xffffbfff snat ip prefix to ip saddr map", listed, StringComparison.Ordinal);
+        Assert.True(listed.IndexOf("iifname \"mf*\" ip daddr 10.10.2.9 accept", StringComparison.Ordinal) is > 0 and var lent && lent < listed.IndexOf("ip daddr 10.10.2.0/24 notrack", StringComparison.Ordinal), listed);
         Assert.Contains("iifname \"mf*\" ip saddr @remote4 ip daddr 10.10.2.0/24 notrack", listed, StringComparison.Ordinal);
         Assert.Contains("snat ip to 10.10.1.1", listed, StringComparison.Ordinal);
     }

@@ -72,6 +72,7 @@ public sealed class NodePlannerTests
         Assert.Equal(["192.0.2.3"], config.Routes.Single(r => r.Destination == ofWorker).Hops.Select(h => h.ToString()));
         Assert.Empty(config.Routes.Single(r => r.Destination == ofSelf).Hops);
         Assert.Equal(["10.10.2.0/24", "10.10.3.0/24"], config.Firewall.Elsewhere.Select(c => c.ToString()));
+        Assert.Equal([ofSelf], config.Firewall.Lent);
     }
 
     [Fact]
