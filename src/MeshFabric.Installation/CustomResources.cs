@@ -13,6 +13,8 @@ public static class CustomResources
             ("mtu", Number("what fits through its tunnels, bytes", 0, 65_535)),
             ("localPrefixes", Texts("the cluster's own prefixes that are part of the mesh")),
             ("remotePrefixes", Texts("what the mesh is reached by from this cluster")),
+            ("servicePrefixes", Texts("the cluster's Service CIDRs that are part of the mesh")),
+            ("ordinal", Number("the gateway's own number", 0, 7)),
             ("tunnelAddresses", Texts("its own addresses in the mesh: what nodes probe"))),
         Column("Node", "string", ".spec.node"),
         Column("Tunnel", "string", ".spec.tunnelAddresses"),

@@ -32,6 +32,10 @@ public sealed class ClusterRow
     public string Zone { get; set; } = "";
     public Dictionary<string, string> Labels { get; set; } = [];
     public List<IPNetwork> ServiceCidrs { get; set; } = [];
+
+    /// <summary>The Service CIDRs are part of the mesh.</summary>
+    public bool AdvertisesServices { get; set; }
+
     public string KubernetesVersion { get; set; } = "";
     public ValueList<NodeInventory> Nodes { get; set; } = [];
 
@@ -60,7 +64,7 @@ public sealed class ClusterRow
     {
         var aliases = Prefixes.Where(p => p.Role == PrefixRole.Alias).ToDictionary(p => p.Local, p => p.Mesh.ToCidr());
         return Prefixes.Where(p => p.Role == PrefixRole.Primary)
-            .Select(p => new MeshPrefix(p.Local.ToCidr(), p.Mesh.ToCidr(), aliases.GetValueOrDefault(p.Local)))
+            .Select(p => new MeshPrefix(p.Local.ToCidr(), p.Mesh.ToCidr(), aliases.GetValueOrDefault(p.Local)) { Services = p.Services })
             .OrderBy(p => p.Local)
             .ToValueList();
     }
@@ -100,6 +104,9 @@ public sealed class PrefixRow
     public PrefixRole Role { get; set; }
     public IPNetwork Local { get; set; }
     public IPNetwork Mesh { get; set; }
+
+    /// <summary>A Service CIDR.</summary>
+    public bool Services { get; set; }
 }
 
 public sealed class GatewayRow

@@ -48,6 +48,12 @@ sealed record MeshGatewaySpec
 
     public IReadOnlyList<string> RemotePrefixes { get; init; } = [];
 
+    /// <summary>The cluster's Service CIDRs that are part of the mesh.</summary>
+    public IReadOnlyList<string> ServicePrefixes { get; init; } = [];
+
+    /// <summary>The gateway's own number, stable while it exists.</summary>
+    public int Ordinal { get; init; }
+
     /// <summary>Its own addresses in the mesh: what nodes probe.</summary>
     public IReadOnlyList<string> TunnelAddresses { get; init; } = [];
 

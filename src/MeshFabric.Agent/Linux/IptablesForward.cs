@@ -14,7 +14,10 @@ public static class IptablesForward
     const string Edge = "MESHFABRIC-EDGE";
     const string Filter = "*filter";
 
-    static readonly string[] Devices = [NodePlanner.OverlayName, MeshPlanner.DevicePrefix + "+"];
+    /// <summary>Of both overlays.</summary>
+    const string Overlays = "meshx+";
+
+    static readonly string[] Devices = [Overlays, MeshPlanner.DevicePrefix + "+"];
 
     /// <summary>The program's names begin with these; one each for IPv4 and IPv6.</summary>
     static readonly (string Program, string LegacyTables)[] Backends =
@@ -119,7 +122,7 @@ public static class IptablesForward
 
     static List<string> Rules() =>
     [
-        .. Devices.SelectMany(i => Devices.Where(o => o != i || o != NodePlanner.OverlayName).Select(o => $"-A {Transit} -i {i} -o {o} -j ACCEPT")),
+        .. Devices.SelectMany(i => Devices.Where(o => o != i || o != Overlays).Select(o => $"-A {Transit} -i {i} -o {o} -j ACCEPT")),
         .. Devices.SelectMany(d => new[] { $"-A {Edge} -i {d} -j ACCEPT", $"-A {Edge} -o {d} -j ACCEPT" }),
     ];
 

@@ -8,7 +8,7 @@ using MeshFabric.Netlink.Route;
 
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>The overlay between a cluster's nodes, by rtnetlink: one VXLAN device, its neighbours, routes and rules of protocol 78.</summary>
+/// <summary>The overlay between a cluster's nodes, by rtnetlink: VXLAN devices, their neighbours, routes and rules of protocol 78.</summary>
 public sealed class LinuxOverlay : IOverlay, IDisposable
 {
     public const byte Protocol = 78;
@@ -18,6 +18,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     const int Overhead6 = 70;
     const int Smallest = 1280;
 
+    static readonly string[] Names = [NodePlanner.OverlayName, NodePlanner.ServiceOverlayName];
+
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
@@ -25,17 +27,24 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            var link = config.Overlay is null ? null : Device(config.Overlay);
-            if (link is not null)
+            var links = new Dictionary<string, int>();
+            foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
-                Neighbours(link.Index, config.Overlay!.Peers);
+                var link = Device(device);
+                Neighbours(link.Index, device.Peers);
+                links[device.Name] = link.Index;
             }
 
-            Routes(link?.Index, config.Routes);
-            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)));
-            if (link is null && _netlink.FindLink(NodePlanner.OverlayName) is { Vxlan: not null } left)
+            Routes(links, config.Routes);
+            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
+                ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
+                : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
+            foreach (var name in Names.Where(n => !links.ContainsKey(n)))
             {
-                _netlink.DeleteLink(left.Index);
+                if (_netlink.FindLink(name) is { Vxlan: not null } left)
+                {
+                    _netlink.DeleteLink(left.Index);
+                }
             }
         }
 
@@ -48,7 +57,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         {
             var links = _netlink.Links();
             var own = links.FirstOrDefault(l => l.Name == NodePlanner.OverlayName)?.Vxlan?.Port;
-            var foreign = links.Where(l => l.Name != NodePlanner.OverlayName && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
+            var foreign = links.Where(l => !Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
             var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => p != own);
             return foreign.Concat(listening).Distinct().Where(NodePlanner.Ports.Contains).Order().ToValueList();
         }
@@ -79,7 +88,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
         LinuxSysctls.PrepareDevice(wanted.Name);
         EnsureAddress(link.Index, wanted.Local);
-        var mtu = Math.Max(Smallest, Underlay(wanted.Local, link.Index) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
+        var mtu = Math.Max(Smallest, Underlay(wanted.Local) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
         if (link.Mtu != mtu)
         {
             _netlink.SetMtu(link.Index, mtu);
@@ -104,12 +113,13 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     }
 
     /// <summary>MTU of the link that has this address, bytes.</summary>
-    /// <param name="overlay">Has it too, and does not count.</param>
-    int Underlay(IPAddress address, int overlay)
+    int Underlay(IPAddress address)
     {
         const int fallback = 1500;
-        var index = _netlink.Addresses().FirstOrDefault(a => a.LinkIndex != overlay && a.Address.Equals(address))?.LinkIndex;
-        return _netlink.Links().FirstOrDefault(l => l.Index == index)?.Mtu ?? fallback;
+        // Our own have it too, and do not count.
+        var links = _netlink.Links().Where(l => !Names.Contains(l.Name)).ToDictionary(l => l.Index);
+        var index = _netlink.Addresses().FirstOrDefault(a => links.ContainsKey(a.LinkIndex) && a.Address.Equals(address))?.LinkIndex;
+        return index is { } found ? links[found].Mtu : fallback;
     }
 
     void Neighbours(int link, ValueList<OverlayPeer> peers)
@@ -138,10 +148,10 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         }
     }
 
-    void Routes(int? link, ValueList<OverlayRoute> routes)
+    void Routes(Dictionary<string, int> links, ValueList<OverlayRoute> routes)
     {
-        var wanted = link is not { } index ? [] : routes.Select(r => new DeviceRoute(
-            r.Destination, r.Source, r.Hops.Select(h => new RouteHop(index, h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
+        var wanted = routes.Where(r => links.ContainsKey(r.Device)).Select(r => new DeviceRoute(
+            r.Destination, r.Source, r.Hops.Select(h => new RouteHop(links[r.Device], h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
         var present = _netlink.Routes(Protocol);
         var kept = wanted.Select(w => (w.Table, w.Destination)).ToHashSet();
         _netlink.ChangeRoutes(wanted.Where(w => !present.Contains(w)).ToList(), present.Where(p => !kept.Contains((p.Table, p.Destination))).ToList());

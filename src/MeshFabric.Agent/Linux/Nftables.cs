@@ -18,7 +18,8 @@ public static class Nftables
     const int TcpOverhead6 = 60;
 
     /// <summary>Replaces the table whole: created if missing, deleted, created anew, in one transaction.</summary>
-    public static string Replace(FirewallConfig config, int mtu)
+    /// <param name="isNode">The host has a node's table too: that one knows which pods are here and must be tracked, for they ask Services and are judged by policies, and which only pass.</param>
+    public static string Replace(FirewallConfig config, int mtu, bool isNode = false)
     {
         var text = new StringBuilder();
         text.Append($"add table inet {Table}\n").Append($"delete table inet {Table}\n").Append($"table inet {Table} {{\n");
@@ -26,20 +27,20 @@ public static class Nftables
         NftText.Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
         NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
         NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
-        NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config));
-        NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", Untracked(config));
-        NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Clamp(mtu));
+        NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config, isNode));
+        NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", isNode ? [] : Untracked(config));
+        NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Unserved(config).Concat(Clamp(mtu)));
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(Outsiders(config)));
         NftText.Chain(text, "postrouting", "type filter hook postrouting priority 300; policy accept;", Outgoing(config));
         return text.Append("}\n").ToString();
     }
 
-    static IEnumerable<string> Incoming(FirewallConfig config)
+    static IEnumerable<string> Incoming(FirewallConfig config, bool isNode)
     {
         foreach (var t in config.Translations)
         {
             var ip = NftText.Family(t.Local);
-            yield return $"iifname \"mf*\" {ip} daddr {t.Outside} notrack {ip} daddr set {ip} daddr & {HostMask(t.Local)} | {t.Local.Address}";
+            yield return $"iifname \"mf*\" {ip} daddr {t.Outside}{(t.Services || isNode ? "" : " notrack")} {ip} daddr set {ip} daddr & {HostMask(t.Local)} | {t.Local.Address}";
         }
 
         // Whoever speaks through a tunnel speaks for a remote prefix, nothing else.
@@ -47,7 +48,10 @@ public static class Nftables
         yield return "iifname \"mf*\" ip6 saddr != @remote6 drop";
     }
 
-    static IEnumerable<string> Untracked(FirewallConfig config) => config.Translations.Select(t =>
+    // A ClusterIP that the service proxy did not translate is nobody's: without this it would leave by the host's default route.
+    static IEnumerable<string> Unserved(FirewallConfig config) => config.ServicePrefixes.Select(p => $"iifname \"mf*\" {NftText.Family(p)} daddr {p} reject");
+
+    static IEnumerable<string> Untracked(FirewallConfig config) => config.Translations.Where(t => !t.Services).Select(t =>
         $"iifname != \"mf*\" {NftText.Family(t.Local)} saddr {t.Local} {NftText.Family(t.Local)} daddr {Destinations(t)} notrack");
 
     static IEnumerable<string> Outgoing(FirewallConfig config) => config.Translations.Select(t =>

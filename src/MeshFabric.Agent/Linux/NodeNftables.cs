@@ -26,11 +26,21 @@ public static class NodeNftables
         NftText.Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
         NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
         NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
-        NftText.Chain(text, "passing", "type filter hook prerouting priority raw; policy accept;", Passing(config));
+        NftText.Chain(text, "passing", "type filter hook prerouting priority -299; policy accept;", Passing(config));
+        if (config.ReturnMarks.Count > 0 || config.TranslatesServices)
+        {
+            // After connection tracking, and before and after the service proxy's translation.
+            NftText.Chain(text, "remembered", "type filter hook prerouting priority mangle; policy accept;", config.ReturnMarks.SelectMany(Remembered));
+            NftText.Chain(text, "translated", "type filter hook prerouting priority -90; policy accept;", config.TranslatesServices ? [$"iifname \"mf*\" ct status dnat ct direction original {SetMark("meta", NodePlanner.TranslatedMark)}"] : []);
+            // The outer packet would inherit it.
+            NftText.Chain(text, "unmarked", "type filter hook postrouting priority 200; policy accept;", [$"oifname \"{NodePlanner.ServiceOverlayName}\" {SetMark("meta", 0)}"]);
+        }
+
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(HostNetwork(config)));
         return text.Append("}\n").ToString();
     }
 
+    // After the gateway's table has put our own addresses in the place of those of the mesh (raw, -300), before connection tracking (-200).
     // On a gateway, what comes from one node's pods for the mesh, or back, is no business of this host's connection tracking: with several gateways it sees
     // one direction only, and a service proxy drops what it finds invalid.
     static IEnumerable<string> Passing(NodeFirewall config)
@@ -52,6 +62,15 @@ public static class NodeNftables
             yield return $"iifname \"mf*\" {ip} saddr @remote{version} {ip} daddr {{ {string.Join(", ", elsewhere)} }} notrack";
         }
     }
+
+    static IEnumerable<string> Remembered(ReturnMark gateway)
+    {
+        var hardware = string.Join(':', gateway.HardwareAddress.Chunk(2).Select(c => new string(c)));
+        yield return $"iifname \"{NodePlanner.ServiceOverlayName}\" ether saddr {hardware} ct direction original {SetMark("ct", gateway.Mark)}";
+        yield return $"iifname != \"{NodePlanner.ServiceOverlayName}\" ct direction reply ct mark and 0x{NodePlanner.MarkMask:x} == 0x{gateway.Mark:x} {SetMark("meta", gateway.Mark)}";
+    }
+
+    static string SetMark(string of, int mark) => $"{of} mark set {of} mark and 0x{~NodePlanner.MarkMask:x}{(mark == 0 ? "" : $" or 0x{mark:x}")}";
 
     // The route's source does not help a host that talks to a Service with endpoints in the mesh: its source was chosen for the Service's address.
     // By the overlay only: into the tunnels the gateway's own table gives its tunnel address, which probes must keep, or their answers come back by another tunnel.

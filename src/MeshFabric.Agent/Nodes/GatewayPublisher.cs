@@ -59,6 +59,8 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
             LocalPrefixes = Texts(config.Firewall.LocalPrefixes),
             RemotePrefixes = Texts(config.Firewall.RemotePrefixes),
             TunnelAddresses = Texts(config.Firewall.TunnelAddresses),
+            ServicePrefixes = Texts(config.Firewall.ServicePrefixes),
+            Ordinal = config.Ordinal,
         };
         var present = api.MeshGateway(config.Gateway);
         if (present is not null && MeshGatewaySpec.Same(present.Spec, spec))

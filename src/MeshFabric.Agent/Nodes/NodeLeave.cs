@@ -46,7 +46,7 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
     {
         await using (var backend = openBackend())
         {
-            using var host = new LinuxHost(gateway);
+            using var host = new LinuxHost(gateway, isNode: true);
             await host.Reconciler(backend, PrivateKey.Generate(), time).RemoveAsync(cancellationToken);
         }
 

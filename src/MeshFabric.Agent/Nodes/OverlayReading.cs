@@ -25,7 +25,11 @@ static class OverlayReading
         gateway.Spec.Mtu,
         Cidrs(gateway.Spec.LocalPrefixes),
         Cidrs(gateway.Spec.RemotePrefixes),
-        Cidrs(gateway.Spec.TunnelAddresses));
+        Cidrs(gateway.Spec.TunnelAddresses))
+    {
+        Ordinal = gateway.Spec.Ordinal,
+        ServicePrefixes = Cidrs(gateway.Spec.ServicePrefixes),
+    };
 
     static OverlayNode? Node(MeshNodeObject node) => IPAddress.TryParse(node.Status.Address, out var address)
         ? new OverlayNode(node.Metadata.Name, address, Cidrs(node.Status.PodPrefixes), Addresses(node.Status.Sources), node.Status.TakenPorts.Order().ToValueList())

@@ -1,6 +1,7 @@
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Local;
+using MeshFabric.Agent.Nodes;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
@@ -15,7 +16,8 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>The agent's one loop: facts to plan to host to report. Everything else only wakes it.</summary>
 public sealed partial class GatewayLoop(
-    AgentStateDirectory state, FactsKeeper facts, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<GatewayLoop> log)
+    AgentStateDirectory state, FactsKeeper facts, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<GatewayLoop> log,
+    NodeSettings? node = null)
     : BackgroundService
 {
     static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
@@ -56,7 +58,7 @@ public sealed partial class GatewayLoop(
 
         await using var backend = openBackend();
         LogBackend(log, backend.Name);
-        using var host = new LinuxHost(state);
+        using var host = new LinuxHost(state, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         var drift = new DriftWatch(Changed, time, log).RunAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)

@@ -17,7 +17,7 @@ static class ClusterCommands
         new("ZONE", c => c.Spec.Zone, Wide: true),
         new("GATEWAYS", c => $"{c.Status.GatewaysConnected}/{c.Status.Gateways}"),
         new("TUNNELS", c => $"{c.Status.TunnelsConnected}/{c.Status.TunnelsWanted}"),
-        new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
+        new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.Services ? $"{p.Local} as {p.Mesh} (Services)" : p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
         new("KUBERNETES", c => c.Status.KubernetesVersion, Wide: true),
         new("CNI", c => c.Status.Networking is { } n ? Words(n.DataPath.Plugin, n.DataPath.Encapsulation) : "", Wide: true),
         new("POLICY", c => c.Status.Networking?.PolicyEngine.Name ?? "", Wide: true),
@@ -27,7 +27,7 @@ static class ClusterCommands
 
     public static Command Create(Cli cli) => new MeshCommand("cluster", "Clusters, sites and machines of the mesh", "mfctl cluster list", "mfctl cluster join --help")
     {
-        Make(cli), ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Remove(cli),
+        Make(cli), ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Set(cli), Remove(cli),
     };
 
     /// <summary>A cluster's name that completes.</summary>
@@ -119,6 +119,31 @@ static class ClusterCommands
     static string Where(string source) => source.Length == 0 ? "" : $" ({source})";
 
     static string Words(params string[] words) => string.Join(' ', words.Where(w => w.Length > 0));
+
+    static Command Set(Cli cli)
+    {
+        var name = Name(cli);
+        var advertise = new Option<bool?>("--advertise-services") { HelpName = "BOOL", Description = "Whether pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh", Required = true };
+        advertise.CompletionSources.Add("true", "false");
+        var command = new MeshCommand("set", "Change a cluster's settings",
+            "mfctl cluster set aurora --advertise-services true",
+            "mfctl cluster set aurora --advertise-services false")
+        {
+            name, advertise,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var cluster = await session.Client.UpdateClusterAsync(session.Get(name), new UpdateCluster(new UpdateClusterSpec(session.Get(advertise))), cancellationToken);
+            session.Printer.One(View, cluster);
+            if (cluster.Spec is { AdvertiseServices: true, ServiceCidrs.Count: 0 })
+            {
+                session.Note("its Service CIDR is not known yet: it is advertised as soon as its agents find it out");
+            }
+
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
 
     static Command Remove(Cli cli)
     {

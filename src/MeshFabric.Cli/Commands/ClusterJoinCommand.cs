@@ -20,7 +20,8 @@ static class ClusterJoinCommand
         var region = new Option<string?>("--region") { HelpName = "TEXT", Description = "Such as eu-central-1" };
         var zone = new Option<string?>("--zone") { HelpName = "TEXT", Description = "Such as eu-central-1a" };
         var podCidrs = new Option<string[]>("--pod-cidr") { HelpName = "CIDR", Description = "Prefix to join to the mesh; repeat for several" };
-        var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Shown and checked, not advertised; repeat for several" };
+        var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Addresses of its Services; repeat for several. Part of the mesh only with --advertise-services" };
+        var advertise = new Option<bool>("--advertise-services") { Description = "Let pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh" };
         var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
         var gateways = new Option<string[]>("--gateway") { HelpName = "NAME[=ADDRESS:PORT]", Description = "A gateway; without an address it only dials out; repeat for several" };
         var kubeconfig = new Option<string?>("--kubeconfig") { HelpName = "FILE", Description = "Run the agents as pods of this cluster; with --gateway: gateways outside pods, whose agents read the inventory from this Kubernetes API" };
@@ -37,13 +38,14 @@ static class ClusterJoinCommand
         dryRun.CompletionSources.Add("client");
         var command = new MeshCommand("join", "Join a cluster: check it, create it, install its agents or enrol its gateways, wait until it is connected",
             "mfctl cluster join aurora --kubeconfig aurora.kubeconfig",
+            "mfctl cluster join aurora --kubeconfig aurora.kubeconfig --advertise-services",
             "mfctl cluster join aurora --kubeconfig aurora.kubeconfig --gateways 3 --dry-run=client -o yaml",
             "mfctl cluster join aurora --inventory aurora.yaml --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
             "mfctl cluster join aurora --kubeconfig /etc/kubernetes/admin.conf --gateway gw1=198.51.100.1:51820 --via 'ssh root@{gateway}' --wait",
             "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
             "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
         {
-            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, noWait, gateways, via, agent, state, wait, dryRun,
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, advertise, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, noWait, gateways, via, agent, state, wait, dryRun,
         };
         command.SetAction(cli.Remote((session, cancellationToken) =>
         {
@@ -65,7 +67,7 @@ static class ClusterJoinCommand
                     throw CommandException.Usage($"--kubeconfig makes it a Kubernetes cluster, not a {session.Get(kind)}: leave --kind out");
                 }
 
-                var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], []));
+                var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], [], session.Get(advertise)));
                 var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? []), session.Get(gatewaySelector), !session.Get(noWait));
                 return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
             }
@@ -95,7 +97,12 @@ static class ClusterJoinCommand
             var cluster = session.Get(inventory) is { } file
                 ? OfFile(session.Get(name), file)
                 : new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec(
-                    session.Get(kind) ?? (source.Count > 0 ? "kubernetes" : "site"), session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? []));
+                    session.Get(kind) ?? (source.Count > 0 ? "kubernetes" : "site"), session.Get(provider), session.Get(region), session.Get(zone), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? [], session.Get(advertise)));
+            if (session.Get(advertise) && cluster.Spec is { Kind: not "kubernetes" })
+            {
+                throw CommandException.Usage("--advertise-services is for Kubernetes clusters: a site or machine has no service proxy");
+            }
+
             var asked = (session.Get(gateways) ?? []).Select(Gateway).ToList();
             if (asked.Count == 0 && !isDryRun)
             {

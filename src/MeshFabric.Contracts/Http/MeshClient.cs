@@ -62,6 +62,8 @@ public sealed class MeshClient : IDisposable
 
     public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);
 
+    public Task<ClusterResource> UpdateClusterAsync(string name, UpdateCluster body, CancellationToken cancellationToken) => SendAsync<ClusterResource>(HttpMethod.Patch, $"clusters/{Part(name)}", body, cancellationToken);
+
     public Task DeleteClusterAsync(string name, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"clusters/{Part(name)}", null, cancellationToken);
 
     public Task<GatewayResource> GetGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => GetAsync<GatewayResource>($"gateways/{Part(cluster)}/{Part(gateway)}", cancellationToken);

@@ -36,7 +36,7 @@ public static class AddressesApi
     {
         foreach (var prefix in cluster.Prefixes)
         {
-            yield return new PrefixResource(cluster.Name, "cluster", prefix.Local, prefix.Mesh, prefix.IsRemapped);
+            yield return new PrefixResource(cluster.Name, prefix.Services ? "services" : "cluster", prefix.Local, prefix.Mesh, prefix.IsRemapped);
             if (prefix.Alias is not null)
             {
                 yield return new PrefixResource(cluster.Name, "alias", prefix.Local, prefix.Alias, true);

@@ -7,9 +7,11 @@ using MeshFabric.Persistence;
 
 namespace MeshFabric.Control.Api;
 
-/// <summary><c>/clusters</c>: create, look at, remove.</summary>
+/// <summary><c>/clusters</c>: create, look at, change, remove.</summary>
 public static class ClustersApi
 {
+    const string NoServices = "only a cluster of kind kubernetes has Services";
+
     public static void MapClusters(this IEndpointRouteBuilder api)
     {
         var group = api.MapGroup("/clusters").WithTags("Clusters");
@@ -17,6 +19,8 @@ public static class ClustersApi
         group.MapGet("/{name}", GetAsync).WithName("GetCluster");
         group.MapGet("/{name}/gateways", ListGatewaysAsync).WithName("ListClusterGateways");
         group.MapPost("", CreateAsync).WithName("CreateCluster").RequireAuthorization(Roles.Operator);
+        group.MapPatch("/{name}", UpdateAsync).WithName("UpdateCluster").RequireAuthorization(Roles.Operator)
+            .WithSummary("Changes the settings that are given");
         group.MapDelete("/{name}", RemoveAsync).WithName("RemoveCluster").RequireAuthorization(Roles.Operator)
             .WithSummary("Cuts the cluster off everywhere and frees its prefixes");
     }
@@ -55,11 +59,31 @@ public static class ClustersApi
             Fields.Cidrs(spec?.ServiceCidrs, "/spec/serviceCidrs", errors).ToValueList(),
             "",
             []);
+        if (spec?.AdvertiseServices == true && inventory.Kind != ClusterKind.Kubernetes)
+        {
+            errors.Add("/spec/advertiseServices", NoServices);
+        }
+
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, caller, "/spec/podCidrs", cancellationToken), cancellationToken);
+        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, spec?.AdvertiseServices ?? false, caller, "/spec/podCidrs", cancellationToken), cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return TypedResults.Created($"{Contracts.Http.Api.Prefix}/clusters/{name}", view.Show(view.Cluster(name)));
+    }
+
+    static async Task<ClusterResource> UpdateAsync(string name, Body<UpdateCluster> body, HttpContext context, FactsStore facts, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        if (body.Value.Spec?.AdvertiseServices is null)
+        {
+            errors.Add("/spec/advertiseServices", "true or false is needed: it is all that can be changed");
+        }
+
+        errors.ThrowIfAny();
+        var caller = TokenAuthentication.CallerOf(context);
+        await facts.ChangeAsync(change => ClusterChanges.AdvertiseServicesAsync(change, name, body.Value.Spec!.AdvertiseServices!.Value, caller, cancellationToken), cancellationToken);
+        var view = await MeshView.LoadAsync(db, time, cancellationToken);
+        return view.Show(view.Cluster(name));
     }
 
     static async Task<IResult> RemoveAsync(string name, HttpContext context, FactsStore facts, CutOff cutOff, CancellationToken cancellationToken)

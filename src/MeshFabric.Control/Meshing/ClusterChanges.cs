@@ -12,14 +12,14 @@ namespace MeshFabric.Control.Meshing;
 /// <summary>What happens to clusters and gateways, each inside a <see cref="FactsChange"/>.</summary>
 public static class ClusterChanges
 {
-    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, Caller caller, string pointer, CancellationToken cancellationToken)
+    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, bool advertiseServices, Caller caller, string pointer, CancellationToken cancellationToken)
     {
         if (await change.Db.Clusters.AnyAsync(c => c.Name == name, cancellationToken))
         {
             throw Refusal.Conflict("cluster-exists", $"A cluster named '{name}' exists already. Choose another name, or remove it first: mfctl cluster remove {name}");
         }
 
-        var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now };
+        var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now, AdvertisesServices = advertiseServices };
         change.Db.Clusters.Add(row);
         change.Touch(row);
         var findings = await DescribeAsync(change, row, inventory, caller.Actor, cancellationToken);
@@ -46,14 +46,19 @@ public static class ClusterChanges
             row.Labels = inventory.Labels.ToDictionary(l => l.Key, l => l.Value);
         }
 
-        row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
+        // What is advertised is not withdrawn because an agent cannot find it out just now.
+        if (inventory.ServiceCidrs.Count > 0 || !row.AdvertisesServices)
+        {
+            row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
+        }
+
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
         // An older agent, or a first inventory at an enrolment, does not tell it; what is known stays.
         row.Networking = inventory.Networking ?? row.Networking;
         // A cluster that cannot say what its pod CIDRs are has some all the same: what is known stays.
         var unknown = inventory is { Kind: ClusterKind.Kubernetes, PodCidrs.Count: 0 };
-        var cidrs = unknown ? row.ToPrefixes().Select(p => p.Local).ToValueList() : inventory.PodCidrs;
+        var cidrs = unknown ? PodPrefixes(row) : inventory.PodCidrs;
         var findings = await change.PlanPrefixesAsync(row, cidrs, actor, cancellationToken);
         row.Findings = unknown ? [.. findings, PodCidrsUnknown(row.Name)] : findings;
         if (row.ToFacts() with { Revision = before.Revision } != before)
@@ -63,6 +68,35 @@ public static class ClusterChanges
 
         return row.Findings;
     }
+
+    /// <summary>Makes the cluster's Services reachable from the others by their own addresses, or no longer.</summary>
+    public static async Task<ClusterRow> AdvertiseServicesAsync(FactsChange change, string name, bool advertise, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        if (row.Kind != ClusterKind.Kubernetes)
+        {
+            throw Refusal.Conflict("cluster-without-services", $"Cluster {name} is a {Json(row.Kind).Trim('"')}: only a cluster of kind kubernetes has Services to advertise.");
+        }
+
+        if (row.AdvertisesServices == advertise)
+        {
+            return row;
+        }
+
+        var before = Json(row.ToFacts());
+        row.AdvertisesServices = advertise;
+        var findings = await change.PlanPrefixesAsync(row, PodPrefixes(row), caller.Actor, cancellationToken);
+        if (findings.Any(f => f.Severity == FindingSeverity.Error))
+        {
+            throw Refusal.Of(findings, "/spec/advertiseServices");
+        }
+
+        change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, advertise ? $"The Services of {name} are advertised." : $"The Services of {name} are no longer advertised.");
+        change.Audit(caller, "cluster.update", $"cluster/{name}", before, Json(row.ToFacts()));
+        return row;
+    }
+
+    static ValueList<Cidr> PodPrefixes(ClusterRow row) => row.ToPrefixes().Where(p => !p.Services).Select(p => p.Local).ToValueList();
 
     static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, "pod-cidrs-unknown", $"cluster/{cluster}",
         $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them to its agents: meshfabric-agent join --pod-cidr CIDR.");

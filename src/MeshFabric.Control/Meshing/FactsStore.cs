@@ -125,7 +125,7 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         RemoteAddress = caller.RemoteAddress,
     });
 
-    /// <summary>Makes the cluster's prefixes those of <paramref name="wanted"/>; other clusters may get an alias by it.</summary>
+    /// <summary>Makes the cluster's prefixes those of <paramref name="wanted"/>, and of its Services if they are advertised; other clusters may get an alias by it.</summary>
     /// <returns>Findings; those that are errors left their prefix out.</returns>
     public async Task<ValueList<Finding>> PlanPrefixesAsync(ClusterRow cluster, IReadOnlyList<Cidr> wanted, string actor, CancellationToken cancellationToken)
     {
@@ -137,7 +137,7 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         }
 
         var all = rows.Select(r => new ClusterPrefixes(r.Id, r.Name, r.ToPrefixes())).ToList();
-        var plan = AddressPlanner.Plan(Settings, all, cluster.Id, cluster.Name, wanted);
+        var plan = AddressPlanner.Plan(Settings, all, cluster.Id, cluster.Name, wanted, cluster.AdvertisesServices ? cluster.ServiceCidrs.Select(c => c.ToCidr()).ToList() : []);
         foreach (var changed in plan.Changed)
         {
             var row = rows.Single(r => r.Id == changed.ClusterId);
@@ -165,8 +165,9 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
             db.Prefixes.Add(added);
             if (added.Local.BaseAddress.ToString() != added.Mesh.BaseAddress.ToString())
             {
-                var how = added.Role == PrefixRole.Alias ? "is also known as" : "is remapped to";
-                Event("prefix-remapped", "info", $"cluster/{row.Name}", actor, $"{added.Local} of {row.Name} {how} {added.Mesh}, for it overlaps another cluster's.");
+                var how = added.Services ? "(Services) is advertised as" : added.Role == PrefixRole.Alias ? "is also known as" : "is remapped to";
+                var why = added.Services ? "" : ", for it overlaps another cluster's";
+                Event("prefix-remapped", "info", $"cluster/{row.Name}", actor, $"{added.Local} of {row.Name} {how} {added.Mesh}{why}.");
             }
         }
 
@@ -174,14 +175,14 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
         IEnumerable<PrefixRow> Rows(MeshPrefix p)
         {
-            yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Primary, Local = p.Local.ToNetwork(), Mesh = p.Mesh.ToNetwork() };
+            yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Primary, Local = p.Local.ToNetwork(), Mesh = p.Mesh.ToNetwork(), Services = p.Services };
             if (p.Alias is not null)
             {
-                yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Alias, Local = p.Local.ToNetwork(), Mesh = p.Alias.ToNetwork() };
+                yield return new PrefixRow { ClusterId = row.Id, Role = PrefixRole.Alias, Local = p.Local.ToNetwork(), Mesh = p.Alias.ToNetwork(), Services = p.Services };
             }
         }
 
-        static bool Same(PrefixRow a, PrefixRow b) => a.Role == b.Role && a.Local.Equals(b.Local) && a.Mesh.Equals(b.Mesh);
+        static bool Same(PrefixRow a, PrefixRow b) => a.Role == b.Role && a.Services == b.Services && a.Local.Equals(b.Local) && a.Mesh.Equals(b.Mesh);
     }
 }
 

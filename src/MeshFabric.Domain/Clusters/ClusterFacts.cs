@@ -53,6 +53,10 @@ public sealed record Label(string Key, string Value);
 /// </param>
 public sealed record MeshPrefix(Cidr Local, Cidr Mesh, Cidr? Alias = null)
 {
+    /// <summary>True: addresses of Services (ClusterIPs), which the cluster's own service proxy translates to pods on the gateway that they come in by. False: addresses of pods and hosts.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Services { get; init; }
+
     /// <summary>True when the cluster's edge translates this prefix one to one for everybody.</summary>
     [JsonIgnore]
     public bool IsRemapped => Local != Mesh;

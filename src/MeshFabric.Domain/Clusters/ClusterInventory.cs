@@ -4,7 +4,7 @@ namespace MeshFabric.Domain.Clusters;
 
 /// <summary>What an agent saw of its own cluster: the input of the address plan.</summary>
 /// <param name="PodCidrs">Prefixes to join to the mesh (pods of a cluster, networks of a site), in canonical form.</param>
-/// <param name="ServiceCidrs">For display and conflict checks; not advertised.</param>
+/// <param name="ServiceCidrs">Addresses of the cluster's Services; joined to the mesh only where somebody asked for that.</param>
 /// <param name="KubernetesVersion">Empty without Kubernetes.</param>
 public sealed record ClusterInventory(
     ClusterKind Kind,

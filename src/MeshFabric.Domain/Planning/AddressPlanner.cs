@@ -21,7 +21,7 @@ public sealed record AddressAllocation(ValueList<ClusterPrefixes> Changed, Value
 /// <remarks>
 /// Pure. First come, first served, and stable: a prefix once given is kept while it is wanted. A CIDR that is free is kept as it is; one that overlaps
 /// is remapped to a pool prefix of equal length. A cluster that kept its own CIDR gets an alias beside it as soon as another cluster uses the same inside,
-/// for that one could not address it otherwise. Mesh prefixes, aliases and pools never overlap each other.
+/// for that one could not address it otherwise. A Service CIDR always gets a pool prefix: nearly every cluster uses the same one inside. Mesh prefixes, aliases and pools never overlap each other.
 /// </remarks>
 public static class AddressPlanner
 {
@@ -66,27 +66,28 @@ public static class AddressPlanner
 
     /// <summary>The address plan after <paramref name="clusterId"/> wants exactly <paramref name="wantedLocal"/>.</summary>
     /// <param name="clusters">All live clusters as they are; the asking one may be missing.</param>
-    public static AddressAllocation Plan(MeshSettings settings, IReadOnlyList<ClusterPrefixes> clusters, string clusterId, string name, IReadOnlyList<Cidr> wantedLocal)
+    /// <param name="wantedServices">Service CIDRs that shall be part of the mesh too.</param>
+    public static AddressAllocation Plan(MeshSettings settings, IReadOnlyList<ClusterPrefixes> clusters, string clusterId, string name, IReadOnlyList<Cidr> wantedLocal, IReadOnlyList<Cidr>? wantedServices = null)
     {
         var findings = new List<Finding>();
-        var wanted = Usable(settings, wantedLocal, findings);
+        var wanted = Usable(settings, wantedLocal, wantedServices ?? [], findings);
         var others = clusters.Where(c => c.ClusterId != clusterId).OrderBy(c => c.Name, StringComparer.Ordinal).ToList();
         var current = clusters.FirstOrDefault(c => c.ClusterId == clusterId)?.Prefixes ?? [];
         var space = new AddressSpace(settings, others);
 
-        var kept = current.Where(p => wanted.Contains(p.Local)).ToList();
+        var kept = current.Where(p => wanted.Contains((p.Local, p.Services))).ToList();
         kept.ForEach(space.Take);
-        foreach (var local in wanted.Except(kept.Select(p => p.Local)))
+        foreach (var (local, services) in wanted.Except(kept.Select(p => (p.Local, p.Services))))
         {
-            if (space.Allocate(local) is { } mesh)
+            if ((services ? space.FromPool(local) : space.Allocate(local)) is { } mesh)
             {
-                var prefix = new MeshPrefix(local, mesh);
+                var prefix = new MeshPrefix(local, mesh) { Services = services };
                 space.Take(prefix);
                 kept.Add(prefix);
             }
             else
             {
-                findings.Add(Exhausted(settings, local, name));
+                findings.Add(services ? NoRoomForServices(settings, local, name) : Exhausted(settings, local, name));
             }
         }
 
@@ -123,22 +124,22 @@ public static class AddressPlanner
         }).Order().ToValueList();
     }
 
-    static List<Cidr> Usable(MeshSettings settings, IReadOnlyList<Cidr> wantedLocal, List<Finding> findings)
+    static List<(Cidr Local, bool Services)> Usable(MeshSettings settings, IReadOnlyList<Cidr> wantedLocal, IReadOnlyList<Cidr> wantedServices, List<Finding> findings)
     {
-        var usable = new List<Cidr>();
-        foreach (var cidr in wantedLocal.Distinct().Order())
+        var usable = new List<(Cidr Local, bool Services)>();
+        foreach (var (cidr, services) in wantedLocal.Distinct().Order().Select(c => (c, false)).Concat(wantedServices.Distinct().Order().Select(c => (c, true))))
         {
             if (Check(settings, cidr) is { } refusal)
             {
                 findings.Add(refusal);
             }
-            else if (usable.FirstOrDefault(u => u.Overlaps(cidr)) is { } other)
+            else if (usable.Select(u => u.Local).FirstOrDefault(u => u.Overlaps(cidr)) is { } other)
             {
                 findings.Add(Error("cidr-overlaps-own", cidr, $"{cidr} overlaps {other} of the same cluster.", "Give each range once."));
             }
             else
             {
-                usable.Add(cidr);
+                usable.Add((cidr, services));
             }
         }
 
@@ -182,6 +183,12 @@ public static class AddressPlanner
         local,
         $"{local} of cluster {name} overlaps another cluster's and no /{local.Length} is free in {string.Join(", ", settings.RemapPools.Where(p => p.Family == local.Family))}.",
         "Remove clusters that are gone, set up the mesh with a larger pool, or build the cluster with a free CIDR (mfctl ipam plan proposes one).");
+
+    static Finding NoRoomForServices(MeshSettings settings, Cidr local, string name) => Error(
+        "pool-exhausted",
+        local,
+        $"The Service CIDR {local} of cluster {name} needs a prefix of its own in the mesh and no /{local.Length} is free in {string.Join(", ", settings.RemapPools.Where(p => p.Family == local.Family))}.",
+        "Set up the mesh with a larger pool, build the cluster with a smaller Service CIDR (a /16 is usual), or import single Services instead of the whole CIDR.");
 
     static Finding Error(string code, Cidr cidr, string message, string hint) => new(FindingSeverity.Error, code, $"cidr/{cidr}", message, hint);
 

@@ -14,6 +14,9 @@ public sealed record GatewayConfig(
     FirewallConfig Firewall,
     ValueList<Finding> Findings)
 {
+    /// <summary>This gateway's own number in its cluster.</summary>
+    public int Ordinal { get; init; }
+
     /// <summary>Nothing: what a gateway that has left runs.</summary>
     public static GatewayConfig None(long revision, string cluster, string gateway) =>
         new(revision, cluster, gateway, [], [], FirewallConfig.None, []);
@@ -51,14 +54,21 @@ public sealed record NextHop(string Device, string Cluster, string Gateway);
 
 /// <summary>What the gateway's own nft tables must do.</summary>
 /// <param name="Translations">This cluster's prefixes that are translated here, at their own edge; of one local prefix, the ones with destinations first.</param>
-/// <param name="LocalPrefixes">This cluster's own prefixes.</param>
+/// <param name="LocalPrefixes">This cluster's own prefixes, but for those of Services.</param>
 /// <param name="RemotePrefixes">What this gateway reaches all others by: their prefixes as seen from here, and their tunnel addresses.</param>
 /// <param name="TunnelAddresses">This gateway's own: what an address that neither side knows is answerable as.</param>
 public sealed record FirewallConfig(ValueList<Translation> Translations, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<Cidr> TunnelAddresses)
 {
     public static readonly FirewallConfig None = new([], [], [], []);
+
+    /// <summary>This cluster's own Service CIDRs that are part of the mesh: what comes for them is translated by its service proxy, here.</summary>
+    public ValueList<Cidr> ServicePrefixes { get; init; } = [];
 }
 
-/// <summary>A stateless one-to-one translation. In: destination outside to local. Out: source local to outside.</summary>
+/// <summary>A one-to-one translation without state of its own. In: destination outside to local. Out: source local to outside.</summary>
 /// <param name="Destinations">Outgoing packets to these only; empty: to any destination that no earlier translation of the same local prefix names.</param>
-public sealed record Translation(Cidr Local, Cidr Outside, ValueList<Cidr> Destinations);
+public sealed record Translation(Cidr Local, Cidr Outside, ValueList<Cidr> Destinations)
+{
+    /// <summary>Of Services: what is translated here goes through connection tracking all the same, for the service proxy needs it.</summary>
+    public bool Services { get; init; }
+}

@@ -35,7 +35,10 @@ public static class MeshPlanner
             devices,
             Routes(gateway, remotes, devices),
             Firewall(cluster, gateway, remotes),
-            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
+            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
+        {
+            Ordinal = gateway.Ordinal,
+        };
     }
 
     /// <summary>A far cluster as this one sees it.</summary>
@@ -155,20 +158,23 @@ public static class MeshPlanner
                     .Distinct().Order().ToValueList();
                 if (viewers.Count > 0)
                 {
-                    translations.Add(new Translation(prefix.Local, alias, viewers));
+                    translations.Add(new Translation(prefix.Local, alias, viewers) { Services = prefix.Services });
                 }
             }
 
             if (prefix.IsRemapped)
             {
-                translations.Add(new Translation(prefix.Local, prefix.Mesh, []));
+                translations.Add(new Translation(prefix.Local, prefix.Mesh, []) { Services = prefix.Services });
             }
         }
 
         return new FirewallConfig(
             translations.ToValueList(),
-            self.Prefixes.Select(p => p.Local).Order().ToValueList(),
+            self.Prefixes.Where(p => !p.Services).Select(p => p.Local).Order().ToValueList(),
             remotes.SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses))).Distinct().Order().ToValueList(),
-            gateway.TunnelAddresses);
+            gateway.TunnelAddresses)
+        {
+            ServicePrefixes = self.Prefixes.Where(p => p.Services).Select(p => p.Local).Order().ToValueList(),
+        };
     }
 }

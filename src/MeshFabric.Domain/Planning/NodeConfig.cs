@@ -7,6 +7,9 @@ namespace MeshFabric.Domain.Planning;
 /// <param name="Overlay">Null: nothing, there is no gateway or no other node.</param>
 public sealed record NodeConfig(string Node, OverlayDevice? Overlay, ValueList<OverlayRoute> Routes, ValueList<OverlayRule> Rules, NodeFirewall Firewall, ValueList<Finding> Findings)
 {
+    /// <summary>A second device between the same nodes, for flows that a gateway's service proxy translated: what comes by it goes back by that very gateway, which alone can undo it. Null: no Services are advertised.</summary>
+    public OverlayDevice? ServiceOverlay { get; init; }
+
     /// <summary>Nothing: what a node that has left runs.</summary>
     public static NodeConfig None(string node) => new(node, null, [], [], NodeFirewall.None, []);
 }
@@ -24,12 +27,17 @@ public sealed record OverlayPeer(string Node, IPAddress Host, IPAddress Hop6, st
 /// <param name="Source">Preferred source address, or null.</param>
 /// <param name="Hops">Neighbours on the overlay; several are ECMP. Sorted. None: the destination is left to the next rule.</param>
 /// <param name="Mtu">Bytes; 0 for the device's.</param>
-public sealed record OverlayRoute(int Table, Cidr Destination, IPAddress? Source, ValueList<IPAddress> Hops, int Mtu);
+public sealed record OverlayRoute(int Table, Cidr Destination, IPAddress? Source, ValueList<IPAddress> Hops, int Mtu)
+{
+    /// <summary>The device that all hops are neighbours on.</summary>
+    public string Device { get; init; } = NodePlanner.OverlayName;
+}
 
 /// <summary>A policy rule: which packets ask a table of ours.</summary>
 /// <param name="InputDevice">Packets that came in by it; null: all.</param>
 /// <param name="Source">Packets from there; null: from anywhere.</param>
-public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? InputDevice, Cidr? Source);
+/// <param name="Mark">Packets with this in the bits of <see cref="NodePlanner.MarkMask"/>; 0: all.</param>
+public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? InputDevice, Cidr? Source, int Mark = 0);
 
 /// <summary>What a node's own nft table and its place in iptables' FORWARD chain must do.</summary>
 /// <param name="LocalPrefixes">The cluster's own prefixes.</param>
@@ -40,5 +48,16 @@ public sealed record OverlayRule(int Priority, int Table, bool IsIPv4, string? I
 /// <param name="ForwardsFirst">True: no policy engine judges what is forwarded here, so the mesh may be accepted before all other rules. False: only after them.</param>
 public sealed record NodeFirewall(ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<IPAddress> Sources, ValueList<Cidr> Elsewhere, ValueList<Cidr> Lent, bool ForwardsFirst)
 {
+    /// <summary>Gateways whose translated flows go back to them, by mark; empty where no Services are advertised.</summary>
+    public ValueList<ReturnMark> ReturnMarks { get; init; } = [];
+
+    /// <summary>This node is a gateway that translates Services for the mesh.</summary>
+    public bool TranslatesServices { get; init; }
+
     public static readonly NodeFirewall None = new([], [], [], [], [], false);
 }
+
+/// <summary>How flows of one gateway's service proxy are known again.</summary>
+/// <param name="HardwareAddress">Of the gateway's node: what such packets come from on the overlay.</param>
+/// <param name="Mark">In the connection's mark, and so in the marks of its answers.</param>
+public sealed record ReturnMark(string HardwareAddress, int Mark);

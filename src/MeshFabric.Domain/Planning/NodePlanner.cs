@@ -17,6 +17,11 @@ public static class NodePlanner
 
     public const int Vni = 7710;
 
+    /// <summary>For flows that a gateway's service proxy translated.</summary>
+    public const string ServiceOverlayName = "meshx1";
+
+    public const int ServiceVni = 7711;
+
     /// <summary>UDP ports that the overlay may use, best first: none of them is a CNI plug-in's or another mesh's.</summary>
     public static readonly ValueList<int> Ports = [7710, 7712, 7714, 7716];
 
@@ -29,7 +34,21 @@ public static class NodePlanner
     /// <summary>On other nodes: the mesh by the gateways.</summary>
     public const int GatewayTable = 7712;
 
+    /// <summary>On gateways: pods, for what the service proxy there translated.</summary>
+    public const int ServiceTable = 7713;
+
+    /// <summary>Plus a gateway's number: the mesh by that gateway.</summary>
+    public const int ReturnTable = 7720;
+
+    /// <summary>The bits of a packet's or a connection's mark that are ours. kube-proxy, Calico, Weave Net, Cilium, AWS and portmap use others.</summary>
+    public const uint MarkMask = 0xf;
+
+    /// <summary>Of packets that the service proxy on a gateway translated; answers have their gateway's number plus one.</summary>
+    public const int TranslatedMark = 0xf;
+
     // After Cilium's local rule (100) and before its others (109); before those of AWS (512) and main.
+    public const int ServicePriority = 103;
+    public const int ReturnPriority = 104;
     public const int TunnelPriority = 105;
     public const int PodPriority = 106;
     public const int GatewayPriority = 107;
@@ -59,13 +78,22 @@ public static class NodePlanner
             findings.Add(new Finding(FindingSeverity.Warning, "overlay-port-taken", $"node/{node}", $"UDP port {lead.Port} of the overlay is used by something else on {node}.", "The gateways choose another port by themselves; if this stays, all candidates are taken: free one of " + string.Join(", ", Ports) + "."));
         }
 
+        var overlay = peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList());
+        var services = lead.ServicePrefixes.Count == 0 || overlay is null ? null : ServiceSteering.Of(self, remote, peers, gateways.Where(g => g.Node.Name != node && peers.Contains(g.Node)).ToList(), isGateway);
         return new NodeConfig(
             node,
-            peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList()),
-            routes,
-            rules,
-            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], isGateway ? Lent(self, peers).Order().ToValueList() : [], !judgesForwarding),
-            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList());
+            overlay,
+            routes.Concat(services?.Routes ?? []).ToValueList(),
+            rules.Concat(services?.Rules ?? []).ToValueList(),
+            new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], isGateway ? Lent(self, peers).Order().ToValueList() : [], !judgesForwarding)
+            {
+                ReturnMarks = services?.Marks ?? [],
+                TranslatesServices = services is not null && isGateway,
+            },
+            findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
+        {
+            ServiceOverlay = services is null ? null : overlay! with { Name = ServiceOverlayName, Vni = ServiceVni },
+        };
     }
 
     /// <summary>The best port that no node needs for something else; the best of all when each is taken somewhere.</summary>
@@ -86,7 +114,7 @@ public static class NodePlanner
         return new IPAddress([0xfe, 0x80, 0, 0, 0, 0, 0, 0, (byte)(mac[0] ^ 2), mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]]);
     }
 
-    static OverlayPeer Peer(OverlayNode node) => new(node.Name, node.Address, LinkLocal(HardwareAddress(node.Name)), HardwareAddress(node.Name));
+    internal static OverlayPeer Peer(OverlayNode node) => new(node.Name, node.Address, LinkLocal(HardwareAddress(node.Name)), HardwareAddress(node.Name));
 
     static List<(OverlayGateway Gateway, OverlayNode Node)> Placed(OverlayFacts facts, List<Finding> findings)
     {
@@ -149,7 +177,7 @@ public static class NodePlanner
     // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.
     static IEnumerable<Cidr> Lent(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes.Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))));
 
-    static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => Lent(self, peers)
+    internal static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => Lent(self, peers)
         .Select(own => new OverlayRoute(PodTable, own, null, [], 0))
         .Concat(peers.SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0))))
         .DistinctBy(r => r.Destination)
@@ -157,7 +185,7 @@ public static class NodePlanner
         .ToValueList();
 
     // IPv4 goes by the host's own address, for the device needs none then; IPv6 by the link-local one, whatever family the host has.
-    static IPAddress Hop(OverlayPeer peer, bool ipv4) =>
+    internal static IPAddress Hop(OverlayPeer peer, bool ipv4) =>
         ipv4 && peer.Host.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? peer.Host : peer.Hop6;
 
     static IPAddress? Source(OverlayNode node, bool ipv4) => node.Sources.FirstOrDefault(s => s.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork == ipv4)
@@ -177,5 +205,5 @@ public static class NodePlanner
         return all.Where(p => !all.Exists(q => q != p && q.Contains(p))).ToValueList();
     }
 
-    static IEnumerable<bool> Families(IEnumerable<Cidr> prefixes) => prefixes.Select(p => p.IsIPv4).Distinct().OrderDescending();
+    internal static IEnumerable<bool> Families(IEnumerable<Cidr> prefixes) => prefixes.Select(p => p.IsIPv4).Distinct().OrderDescending();
 }

@@ -20,7 +20,14 @@ public sealed record OverlayFacts(ValueList<OverlayGateway> Gateways, ValueList<
 /// <param name="LocalPrefixes">The cluster's own prefixes that are part of the mesh.</param>
 /// <param name="RemotePrefixes">What the mesh is reached by from this cluster.</param>
 /// <param name="TunnelAddresses">Its own, /32 and /128: what the nodes probe.</param>
-public sealed record OverlayGateway(string Name, string Node, int Port, int Mtu, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<Cidr> TunnelAddresses);
+public sealed record OverlayGateway(string Name, string Node, int Port, int Mtu, ValueList<Cidr> LocalPrefixes, ValueList<Cidr> RemotePrefixes, ValueList<Cidr> TunnelAddresses)
+{
+    /// <summary>Unique in its cluster and stable, 0 to <see cref="GatewayFacts.MaxPerCluster"/> - 1.</summary>
+    public int Ordinal { get; init; }
+
+    /// <summary>The cluster's Service CIDRs that are part of the mesh.</summary>
+    public ValueList<Cidr> ServicePrefixes { get; init; } = [];
+}
 
 /// <summary>A node as the others need to know it.</summary>
 /// <param name="Address">What the overlay's outer packets go to.</param>

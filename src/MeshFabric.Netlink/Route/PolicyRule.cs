@@ -11,4 +11,5 @@ namespace MeshFabric.Netlink.Route;
 /// <param name="Destination">Null for any.</param>
 /// <param name="Mark">Firewall mark; 0 for any.</param>
 /// <param name="Protocol">Whose rule it is (rtm_protocol).</param>
-public sealed record PolicyRule(uint Priority, bool IsIPv4, uint Table, string? InputLink, Cidr? Source, Cidr? Destination, uint Mark, byte Protocol);
+/// <param name="MarkMask">Which bits of a packet's mark are compared with <paramref name="Mark"/>.</param>
+public sealed record PolicyRule(uint Priority, bool IsIPv4, uint Table, string? InputLink, Cidr? Source, Cidr? Destination, uint Mark, byte Protocol, uint MarkMask = uint.MaxValue);

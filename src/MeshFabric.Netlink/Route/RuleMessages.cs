@@ -44,6 +44,7 @@ static class RuleMessages
         if (rule.Mark != 0)
         {
             writer.AttributeU32(Attribute.Mark, rule.Mark);
+            writer.AttributeU32(Attribute.MarkMask, rule.MarkMask);
         }
     }
 
@@ -56,7 +57,7 @@ static class RuleMessages
             return null;
         }
 
-        uint priority = 0, table = payload[4], mark = 0;
+        uint priority = 0, table = payload[4], mark = 0, mask = uint.MaxValue;
         byte protocol = 0;
         string? input = null;
         IPAddress? source = null, destination = null;
@@ -80,6 +81,9 @@ static class RuleMessages
                 case Attribute.Mark:
                     mark = attributes.U32();
                     break;
+                case Attribute.MarkMask:
+                    mask = attributes.U32();
+                    break;
                 case Attribute.Table:
                     table = attributes.U32();
                     break;
@@ -89,7 +93,7 @@ static class RuleMessages
             }
         }
 
-        return new PolicyRule(priority, payload[0] == 2, table, input, Prefix(source, payload[2]), Prefix(destination, payload[1]), mark, protocol);
+        return new PolicyRule(priority, payload[0] == 2, table, input, Prefix(source, payload[2]), Prefix(destination, payload[1]), mark, protocol, mask);
     }
 
     static Cidr? Prefix(IPAddress? address, int length) =>
@@ -97,6 +101,6 @@ static class RuleMessages
 
     static class Attribute
     {
-        public const int Destination = 1, Source = 2, InputLink = 3, Priority = 6, Mark = 10, Table = 15, Protocol = 21;
+        public const int Destination = 1, Source = 2, InputLink = 3, Priority = 6, Mark = 10, Table = 15, MarkMask = 16, Protocol = 21;
     }
 }

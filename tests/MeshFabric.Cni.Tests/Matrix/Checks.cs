@@ -9,6 +9,7 @@ static class Checks
         ("sources kept, pods", SourceChecks.PodsAsync),
         ("sources kept, host network", SourceChecks.HostNetworkAsync),
         ("sources kept, imported Service", SourceChecks.ImportedServiceAsync),
+        ("sources kept, remote ClusterIP", SourceChecks.RemoteServiceAsync),
         ("hidden without exemption", SourceChecks.HiddenWithoutExemptionAsync),
         ("cluster's own traffic unchanged", OwnTrafficChecks.UnchangedAsync),
         ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),

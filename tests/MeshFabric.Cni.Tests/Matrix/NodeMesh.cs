@@ -83,6 +83,14 @@ sealed class NodeMesh : IAsyncDisposable
         return Cidr.Parse(prefix.TryGetProperty("alias", out var alias) && alias.GetString() is { Length: > 0 } text ? text : prefix.GetProperty("mesh").GetString() ?? local!);
     }
 
+    /// <summary>From now on its Services are reached by their ClusterIPs.</summary>
+    /// <returns>What the mesh knows its Service CIDR by.</returns>
+    public async Task<Cidr> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken)
+    {
+        using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "set", cluster, "--advertise-services", "true", "-o", "json"));
+        return Cidr.Parse(document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
+    }
+
     public ValueTask DisposeAsync()
     {
         KeepLogs();

@@ -1,4 +1,5 @@
 using System.Net;
+using MeshFabric.Lab.Traffic;
 using MeshFabric.Net;
 
 namespace MeshFabric.Cni.Tests.Matrix;
@@ -33,6 +34,21 @@ static class SourceChecks
     {
         var pods = row.Pods.Select(p => Request.Of(p, Row.Import, row.NearAddress(p.Address!)));
         await Row.HealsAsync([.. pods, .. await HostPathsAsync(row, _ => Row.Import)], "the import was made");
+    }
+
+    /// <summary>The far side asks a Service of this cluster by its ClusterIP: pods of both gateways' nodes and of the worker answer, and whichever gateway translated must get the answer back.</summary>
+    public static async Task RemoteServiceAsync(Row row)
+    {
+        var prefix = await row.Mesh.AdvertiseServicesAsync(row.Cluster, Cancellation);
+        IPAddress Mesh(IPAddress service) => new([.. prefix.Address.GetAddressBytes()[..2], .. service.GetAddressBytes()[2..]]);
+        var addresses = await AddressesAsync(row, $"{MatrixMesh.Hub}-n3");
+        var farPods = Cidr.Parse(row.Lab.Topology.Cluster(MatrixMesh.Hub).Spec.PodCidr!);
+        var host = Request.OfAny(row[$"{MatrixMesh.Hub}-n3"], Mesh(Row.AllPods), [.. addresses.Where(farPods.Contains).Select(row.FarAddress)]);
+        List<Request> paths = [host, .. new[] { row.FarOnGateway, row.FarOnWorker }.SelectMany(f => new[] { Row.AllPods, Row.WorkerPodAlone }.Select(s => Request.Of(f, Mesh(s), row.FarAddress(f.Address!))))];
+        await Row.HealsAsync(paths, "the Services were advertised");
+        await Row.ExpectAsync(paths, tries: 6);
+        // An address that is no Service's is refused, not sent elsewhere.
+        Assert.Null(await PodClient.SeenAsAsync(row.FarOnWorker, Mesh(IPAddress.Parse("10.96.0.99")), Row.Soon, Cancellation));
     }
 
     /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods: it was the exemption that kept them. An agent that goes on repairs it.</summary>
@@ -99,7 +115,7 @@ static class SourceChecks
             var addresses = flow.Split(' ').Where(w => w.StartsWith("src=", StringComparison.Ordinal) || w.StartsWith("dst=", StringComparison.Ordinal)).Select(w => IPAddress.Parse(w[4..])).ToList();
             return addresses.Count == 4 && addresses.Exists(far.Contains) && (!addresses[0].Equals(addresses[3]) || !addresses[1].Equals(addresses[2]))
                 // Services are translated, that is what they are for.
-                && !addresses[1].Equals(Row.Import);
+                && !addresses[1].Equals(Row.Import) && !addresses[1].Equals(Row.AllPods) && !addresses[1].Equals(Row.WorkerPodAlone);
         });
     }
 }

@@ -10,10 +10,14 @@ public sealed class NftablesTests
         [
             new Translation(Cidr.Parse("10.20.0.0/16"), Cidr.Parse("100.65.0.0/16"), [Cidr.Parse("100.64.0.0/16"), Cidr.Parse("198.19.0.5/32")]),
             new Translation(Cidr.Parse("fd10:1::/48"), Cidr.Parse("fd6d:6600:1::/48"), []),
+            new Translation(Cidr.Parse("10.96.0.0/16"), Cidr.Parse("100.66.0.0/16"), []) { Services = true },
         ],
         [Cidr.Parse("10.20.0.0/16"), Cidr.Parse("fd10:1::/48")],
         [Cidr.Parse("10.10.0.0/16"), Cidr.Parse("100.64.0.0/16"), Cidr.Parse("198.19.0.5/32"), Cidr.Parse("fd10:2::/48")],
-        [Cidr.Parse("198.19.0.1/32"), Cidr.Parse("fd6d:6700::1/128")]);
+        [Cidr.Parse("198.19.0.1/32"), Cidr.Parse("fd6d:6700::1/128")])
+    {
+        ServicePrefixes = [Cidr.Parse("10.96.0.0/16")],
+    };
 
     [Fact]
     public void The_kernel_accepts_the_table_as_one_transaction_again_and_again()
@@ -25,7 +29,21 @@ public sealed class NftablesTests
             Assert.True(code == 0, output);
         }
 
-        Assert.Contains("ip daddr 100.65.0.0/16 notrack", host.Exec("nft", "list", "table", "inet", "meshfabric"), StringComparison.Ordinal);
+        var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
+        Assert.Contains("ip daddr 100.65.0.0/16 notrack", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip daddr 100.66.0.0/16 ip daddr set", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip daddr 10.96.0.0/16 reject", listed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void On_a_node_nothing_is_left_untracked_here_for_the_nodes_own_table_decides_that()
+    {
+        using var host = new NetworkNamespace();
+        var (code, output) = host.Try(Nftables.Replace(Config, 1420, isNode: true), "nft", "-f", "-");
+        Assert.True(code == 0, output);
+        var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
+        Assert.DoesNotContain("notrack", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip daddr 100.65.0.0/16 ip daddr set", listed, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -13,7 +13,11 @@ public sealed class NodeNftablesTests
         [IPAddress.Parse("10.10.1.1"), IPAddress.Parse("fd10:10:0:1::1")],
         [Cidr.Parse("10.10.2.0/24"), Cidr.Parse("fd10:10:0:2::/64")],
         [Cidr.Parse("10.10.2.9/32")],
-        ForwardsFirst: true);
+        ForwardsFirst: true)
+    {
+        ReturnMarks = [new ReturnMark("021122334455", 1), new ReturnMark("02aabbccddee", 2)],
+        TranslatesServices = true,
+    };
 
     [Fact]
     public void The_kernel_accepts_a_nodes_table_again_and_again()
@@ -29,6 +33,9 @@ public sealed class NodeNftablesTests
         Assert.Contains("ip saddr 10.10.0.0/16 ip daddr @remote4 meta mark set meta mark & 0xffffbfff snat ip prefix to ip saddr map", listed, StringComparison.Ordinal);
         Assert.True(listed.IndexOf("iifname \"mf*\" ip daddr 10.10.2.9 accept", StringComparison.Ordinal) is > 0 and var lent && lent < listed.IndexOf("ip daddr 10.10.2.0/24 notrack", StringComparison.Ordinal), listed);
         Assert.Contains("iifname \"mf*\" ip saddr @remote4 ip daddr 10.10.2.0/24 notrack", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"meshx1\" ether saddr 02:aa:bb:cc:dd:ee ct direction original ct mark set ct mark & 0xfffffff2 | 0x00000002", listed, StringComparison.Ordinal);
+        Assert.Contains("ct direction reply ct mark & 0x0000000f == 0x00000001 meta mark set", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ct status dnat ct direction original meta mark set meta mark", listed, StringComparison.Ordinal);
         Assert.Contains("snat ip to 10.10.1.1", listed, StringComparison.Ordinal);
     }
 

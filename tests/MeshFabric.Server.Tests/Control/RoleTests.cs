@@ -20,6 +20,7 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["GET /api/v1/clusters"] = "viewer",
         ["POST /api/v1/clusters"] = "operator",
         ["GET /api/v1/clusters/{name}"] = "viewer",
+        ["PATCH /api/v1/clusters/{name}"] = "operator",
         ["DELETE /api/v1/clusters/{name}"] = "operator",
         ["GET /api/v1/clusters/{name}/gateways"] = "viewer",
         ["GET /api/v1/gateways"] = "viewer",

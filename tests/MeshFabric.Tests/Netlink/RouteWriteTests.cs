@@ -150,6 +150,7 @@ public sealed class RouteWriteTests
         08 00 01 00 0a 02 00 00  # FRA_DST
         08 00 02 00 0a 01 00 00  # FRA_SRC
         08 00 0a 00 77 00 00 00  # FRA_FWMARK
+        08 00 10 00 ff 00 00 00  # FRA_FWMASK
         """,
-        Written(w => RuleMessages.Write(w, new PolicyRule(105, true, 1077, "lo", Cidr.Parse("10.1.0.0/16"), Cidr.Parse("10.2.0.0/16"), 0x77, 77))));
+        Written(w => RuleMessages.Write(w, new PolicyRule(105, true, 1077, "lo", Cidr.Parse("10.1.0.0/16"), Cidr.Parse("10.2.0.0/16"), 0x77, 77, 0xff))));
 }

@@ -5,7 +5,7 @@ using MeshFabric.Net;
 namespace MeshFabric.Contracts.Http;
 
 /// <summary>A prefix in use in the mesh.</summary>
-/// <param name="Purpose">cluster, alias (what clusters see that use the same local prefix themselves) or tunnel.</param>
+/// <param name="Purpose">cluster, services, alias (what clusters see that use the same local prefix themselves) or tunnel.</param>
 public sealed record PrefixResource(string Cluster, string Purpose, Cidr Local, Cidr Mesh, bool Remapped);
 
 /// <summary>A pool that prefixes are taken from.</summary>

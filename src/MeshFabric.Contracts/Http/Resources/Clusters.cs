@@ -11,14 +11,18 @@ public sealed record ClusterResource(Metadata Metadata, ClusterSpec Spec, Cluste
 }
 
 /// <param name="PodCidrs">Prefixes to join to the mesh.</param>
-/// <param name="ServiceCidrs">Shown and checked; not advertised.</param>
+/// <param name="ServiceCidrs">Joined to the mesh only with <see cref="AdvertiseServices"/>.</param>
 public sealed record ClusterSpec(
     ClusterKind Kind,
     string Provider,
     string Region,
     string Zone,
     ValueList<Cidr> PodCidrs,
-    ValueList<Cidr> ServiceCidrs);
+    ValueList<Cidr> ServiceCidrs)
+{
+    /// <summary>Pods of other clusters reach this one's Services by ClusterIPs of its Service CIDR, as the mesh knows it.</summary>
+    public bool AdvertiseServices { get; init; }
+}
 
 /// <param name="State">pending (no gateway yet), connected, degraded, unreachable.</param>
 /// <param name="Prefixes">As allocated; a remapped one differs in local and mesh.</param>
@@ -49,4 +53,10 @@ public sealed record CreateClusterSpec(
     string? Region,
     string? Zone,
     IReadOnlyList<string>? PodCidrs,
-    IReadOnlyList<string>? ServiceCidrs);
+    IReadOnlyList<string>? ServiceCidrs,
+    bool? AdvertiseServices = null);
+
+/// <summary>Body of <c>PATCH /clusters/{name}</c>: what is given changes.</summary>
+public sealed record UpdateCluster(UpdateClusterSpec? Spec);
+
+public sealed record UpdateClusterSpec(bool? AdvertiseServices);

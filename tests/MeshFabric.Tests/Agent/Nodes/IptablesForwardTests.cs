@@ -34,8 +34,8 @@ public sealed class IptablesForwardTests
 
         Assert.Contains(jump + "\n", change, StringComparison.Ordinal);
         Assert.Contains("-I FORWARD 1 -j MESHFABRIC-TRANSIT\n", change, StringComparison.Ordinal);
-        Assert.Contains("-A MESHFABRIC-TRANSIT -i mf+ -o meshx0 -j ACCEPT\n", change, StringComparison.Ordinal);
-        Assert.DoesNotContain("-i meshx0 -o meshx0", change, StringComparison.Ordinal);
+        Assert.Contains("-A MESHFABRIC-TRANSIT -i mf+ -o meshx+ -j ACCEPT\n", change, StringComparison.Ordinal);
+        Assert.DoesNotContain("-i meshx+ -o meshx+", change, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -57,7 +57,7 @@ public sealed class IptablesForwardTests
     {
         var after = Restored(Empty, IptablesForward.Change(Empty, forwardsFirst: true)!);
 
-        Assert.NotNull(IptablesForward.Change(after.Replace("-A MESHFABRIC-EDGE -i meshx0 -j ACCEPT\n", "", StringComparison.Ordinal), forwardsFirst: true));
+        Assert.NotNull(IptablesForward.Change(after.Replace("-A MESHFABRIC-EDGE -i meshx+ -j ACCEPT\n", "", StringComparison.Ordinal), forwardsFirst: true));
         Assert.NotNull(IptablesForward.Change(after.Replace("COMMIT", "-A MESHFABRIC-EDGE -j DROP\nCOMMIT", StringComparison.Ordinal), forwardsFirst: true));
     }
 

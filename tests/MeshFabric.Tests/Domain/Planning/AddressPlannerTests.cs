@@ -29,6 +29,38 @@ public sealed class AddressPlannerTests
     }
 
     [Fact]
+    public void A_service_cidr_always_gets_a_prefix_of_the_pool_for_most_clusters_use_the_same_inside()
+    {
+        Cidr[] services = [Cidr.Parse("10.96.0.0/16")];
+        var first = AddressPlanner.Plan(Settings, [], "c-a", "a", [Cidr.Parse("10.10.0.0/16")], services);
+        var second = AddressPlanner.Plan(Settings, first.Changed, "c-b", "b", [Cidr.Parse("10.96.0.0/16")], []);
+
+        Assert.Equal([new MeshPrefix(Cidr.Parse("10.10.0.0/16"), Cidr.Parse("10.10.0.0/16")), new MeshPrefix(services[0], Cidr.Parse("100.64.0.0/16")) { Services = true }], first.Prefixes);
+        // Seen from a, its own Services would be in the way.
+        Assert.Equal([new MeshPrefix(services[0], Cidr.Parse("100.65.0.0/16"))], second.Prefixes);
+        Assert.Single(second.Changed);
+    }
+
+    [Fact]
+    public void Services_that_are_no_longer_advertised_give_their_prefix_back_and_the_pods_keep_theirs()
+    {
+        var cidrs = new[] { Cidr.Parse("10.10.0.0/16") };
+        var on = AddressPlanner.Plan(Settings, [], "c-a", "a", cidrs, [Cidr.Parse("10.96.0.0/12")]);
+        var off = AddressPlanner.Plan(Settings, on.Changed, "c-a", "a", cidrs);
+        Assert.Equal(on.Prefixes.Where(p => !p.Services), off.Prefixes);
+    }
+
+    [Fact]
+    public void A_service_cidr_that_overlaps_the_clusters_pods_or_fits_no_pool_is_left_out_and_named()
+    {
+        var overlapping = AddressPlanner.Plan(Settings, [], "c-a", "a", [Cidr.Parse("10.0.0.0/16")], [Cidr.Parse("10.0.128.0/20")]);
+        Assert.Equal("cidr-overlaps-own", Assert.Single(overlapping.Findings).Code);
+        var large = AddressPlanner.Plan(Settings, [], "c-a", "a", [], [Cidr.Parse("10.0.0.0/9")]);
+        Assert.Equal("pool-exhausted", Assert.Single(large.Findings).Code);
+        Assert.Empty(large.Prefixes);
+    }
+
+    [Fact]
     public void Sixty_four_clusters_with_one_cidr_get_sixty_four_prefixes()
     {
         var facts = Meshes.Join(Enumerable.Range(0, 64).Select(i => ($"c{i:00}", 1, new[] { Cidr.Parse("10.244.0.0/16") })));

@@ -39,6 +39,22 @@ public sealed class MeshPlannerTests
     }
 
     [Fact]
+    public void Advertised_services_are_reached_like_pods_and_translated_by_their_own_gateways_alone()
+    {
+        var services = new MeshPrefix(Cidr.Parse("10.96.0.0/16"), Cidr.Parse("100.70.0.0/16")) { Services = true };
+        var facts = Three with { Clusters = Three.Clusters.Select(c => c.Name == "aurora" ? c with { Prefixes = [.. c.Prefixes, services] } : c).ToValueList() };
+
+        var own = Meshes.Plan(facts, "aurora").Firewall;
+        Assert.Equal([new Translation(services.Local, services.Mesh, []) { Services = true }], own.Translations);
+        Assert.Equal([Cidr.Parse("10.10.0.0/16")], own.LocalPrefixes);
+        Assert.Equal([services.Local], own.ServicePrefixes);
+        var far = Meshes.Plan(facts, "cirrus", ordinal: 1);
+        Assert.Contains(far.Routes, r => r.Destination == services.Mesh);
+        Assert.All(far.Devices.SelectMany(d => d.Peers).Where(p => p.Cluster == "aurora"), p => Assert.Contains(services.Mesh, p.AllowedIps));
+        Assert.Equal(1, far.Ordinal);
+    }
+
+    [Fact]
     public void Every_route_can_take_every_gateway_of_the_far_cluster() =>
         Assert.All(Meshes.Plan(Three, "aurora").Routes.Where(r => r.Destination.Length == 16), r => Assert.Equal(["mf0", "mf1"], r.NextHops.Select(h => h.Device)));
 

@@ -76,6 +76,42 @@ public sealed class NodePlannerTests
     }
 
     [Fact]
+    public void Where_services_are_advertised_a_node_sends_answers_back_by_the_gateway_that_translated_the_question()
+    {
+        var config = Plan(WithServices(Facts()), "n3");
+
+        Assert.Equal((NodePlanner.ServiceOverlayName, NodePlanner.ServiceVni), (config.ServiceOverlay!.Name, config.ServiceOverlay.Vni));
+        Assert.Equal(config.Overlay!.Peers, config.ServiceOverlay.Peers);
+        Assert.Equal([new ReturnMark(NodePlanner.HardwareAddress("n1"), 1), new ReturnMark(NodePlanner.HardwareAddress("n2"), 2)], config.Firewall.ReturnMarks);
+        var back = config.Routes.Where(r => r.Device == NodePlanner.ServiceOverlayName).ToList();
+        Assert.Equal([(7720, "192.0.2.1"), (7721, "192.0.2.2")], back.Where(r => r.Destination == Cidr.Parse("10.20.0.0/16")).Select(r => (r.Table, r.Hops.Single().ToString())));
+        Assert.Equal([(104, 7720, 1), (104, 7721, 2)], config.Rules.Where(r => r is { Mark: > 0, IsIPv4: true }).Select(r => (r.Priority, r.Table, r.Mark)));
+        Assert.False(config.Firewall.TranslatesServices);
+    }
+
+    [Fact]
+    public void A_gateway_sends_what_its_service_proxy_translated_by_the_overlay_that_remembers_it()
+    {
+        var config = Plan(WithServices(Facts()), "n2");
+
+        Assert.True(config.Firewall.TranslatesServices);
+        Assert.Equal([new ReturnMark(NodePlanner.HardwareAddress("n1"), 1)], config.Firewall.ReturnMarks);
+        var toPods = config.Routes.Where(r => r.Table == NodePlanner.ServiceTable).ToList();
+        Assert.Equal(["10.10.1.0/24", "10.10.3.0/24"], toPods.Select(r => r.Destination.ToString()));
+        Assert.All(toPods, r => Assert.Equal(NodePlanner.ServiceOverlayName, r.Device));
+        Assert.Contains(config.Rules, r => r is { Priority: NodePlanner.ServicePriority, Table: NodePlanner.ServiceTable, Mark: NodePlanner.TranslatedMark });
+    }
+
+    [Fact]
+    public void A_cluster_that_advertises_no_services_has_one_overlay_and_no_marks()
+    {
+        var config = Plan(Facts(), "n2");
+        Assert.Null(config.ServiceOverlay);
+        Assert.Empty(config.Firewall.ReturnMarks);
+        Assert.All(config.Rules, r => Assert.Equal(0, r.Mark));
+    }
+
+    [Fact]
     public void A_prefix_that_contains_the_nodes_own_address_is_left_out_and_said()
     {
         var facts = Facts();
@@ -130,13 +166,18 @@ public sealed class NodePlannerTests
             var nodes = Enumerable.Range(1, count).Select(Node).ToValueList();
             var facts = new OverlayFacts(Enumerable.Range(1, Math.Min(gateways, count)).Select(Gateway).ToValueList(), nodes);
 
-            var config = Plan(facts, $"n{Math.Min(self, count)}");
+            var config = Plan(self % 2 == 0 ? facts : WithServices(facts), $"n{Math.Min(self, count)}");
 
             Assert.Equal(config.Routes.Count, config.Routes.Select(r => (r.Table, r.Destination)).Distinct().Count());
             var reachable = config.Overlay?.Peers.SelectMany(p => new[] { p.Host, p.Hop6 }).ToHashSet() ?? [];
             Assert.All(config.Routes.SelectMany(r => r.Hops), h => Assert.Contains(h, reachable));
             Assert.DoesNotContain(config.Overlay?.Peers ?? [], p => p.Node == config.Node);
         });
+
+    static OverlayFacts WithServices(OverlayFacts facts) => facts with
+    {
+        Gateways = facts.Gateways.Select((g, i) => g with { Ordinal = i, ServicePrefixes = [Cidr.Parse("10.96.0.0/16")] }).ToValueList(),
+    };
 
     static NodeConfig Plan(OverlayFacts facts, string node) => NodePlanner.Plan(facts, node, _ => true, Tunnels, judgesForwarding: false);
 
