@@ -20,6 +20,7 @@ public sealed class MatrixMesh : IAsyncLifetime
         Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : [.. CniPlugins.Names, Remapped];
 
     const string HubPlugin = "flannel-vxlan";
+    const int Gateways = 2;
     const string HubCidr = "10.200.0.0/16";
 
     static readonly LabSpec Spec = new(
@@ -41,11 +42,11 @@ public sealed class MatrixMesh : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _mesh = await NodeMesh.CreateAsync(Spec);
+        _mesh = await NodeMesh.CreateAsync(Spec, Path.Combine(Checkout.Root, "out"), _ => { }, CancellationToken.None);
         _servers = PodServers.Start(_mesh.Lab.Topology, _mesh.Lab.Topology["control"]);
         _hub = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
         await _hub.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
-        await _mesh.JoinAsync(Hub, _hub, CancellationToken.None);
+        await _mesh.JoinAsync(Hub, _hub, Gateways, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
@@ -68,6 +69,7 @@ public sealed class MatrixMesh : IAsyncLifetime
 
         if (_mesh is not null)
         {
+            _mesh.KeepLogs(Path.Combine(Checkout.Root, "artifacts", "test-logs", "cni"));
             await _mesh.DisposeAsync();
         }
     }
@@ -118,7 +120,7 @@ public sealed class MatrixMesh : IAsyncLifetime
             _row.Before[node.Name] = await HostState.ReadAsync(_mesh.Lab, node.Name, token);
         }
 
-        await _mesh.JoinAsync(cluster, api, token);
+        await _mesh.JoinAsync(cluster, api, Gateways, token);
         await _mesh.ConnectedAsync(token);
         if (plugin == Remapped)
         {

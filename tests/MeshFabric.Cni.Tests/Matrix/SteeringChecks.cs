@@ -51,7 +51,7 @@ static class SteeringChecks
         await Row.HealsAsync(row.PodPaths, "the gateway came back");
     }
 
-    static bool IsForeign(string line) => !line.Contains("dev meshx0", StringComparison.Ordinal) && !line.Contains("dev mf", StringComparison.Ordinal)
+    static bool IsForeign(string line) => !line.Contains("dev meshx", StringComparison.Ordinal) && !line.Contains("dev mf", StringComparison.Ordinal)
         && (line.StartsWith("route ", StringComparison.Ordinal) && !line.Contains(" table ", StringComparison.Ordinal)
             || line.StartsWith("neigh ", StringComparison.Ordinal)
             || line.StartsWith("fdb ", StringComparison.Ordinal));

@@ -1,15 +1,13 @@
 using System.Text.Json;
-using MeshFabric.Lab;
-using MeshFabric.Lab.Cni;
 using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Net;
 using MeshFabric.TestKit;
 
-namespace MeshFabric.Cni.Tests.Matrix;
+namespace MeshFabric.Lab.Cni;
 
 /// <summary>The product on clusters whose nodes all have an agent: a control plane, and what a DaemonSet would run, as processes of the nodes.</summary>
-sealed class NodeMesh : IAsyncDisposable
+public sealed class NodeMesh : IAsyncDisposable
 {
     const string Agent = "agent";
     const string LeavingAgent = "leaving";
@@ -22,21 +20,27 @@ sealed class NodeMesh : IAsyncDisposable
 
     public Lab.Lab Lab => _mesh.Lab;
 
-    public static async Task<NodeMesh> CreateAsync(LabSpec spec) => new(await MeshLab.CreateAsync(spec, Path.Combine(Checkout.Root, "out"), _ => { }, CancellationToken.None));
+    /// <param name="programs">Directory with the product's programs.</param>
+    /// <param name="say">Told of each step.</param>
+    public static async Task<NodeMesh> CreateAsync(LabSpec spec, string programs, Action<string> say, CancellationToken cancellationToken) => new(await MeshLab.CreateAsync(spec, programs, say, cancellationToken));
 
     /// <summary>Joins a cluster as its installation does: a cluster-bound token, our kinds, one agent a node.</summary>
-    public async Task JoinAsync(string cluster, CniApi api, CancellationToken cancellationToken)
+    /// <param name="gateways">How many nodes are gateways.</param>
+    public async Task JoinAsync(string cluster, CniApi api, int gateways, CancellationToken cancellationToken)
     {
         await CreateClusterAsync(cluster, cancellationToken);
         var token = await _mesh.MfctlAsync(cancellationToken, "token", "create", "--cluster", cluster, "--max-uses", "8", "--expires", "1h");
         await api.PrepareForAgentsAsync(cancellationToken);
         foreach (var node in Nodes(cluster))
         {
-            var file = Path.Combine(Lab.HostDirectory(node), "join-token");
-            await SecretFile.WriteAsync(file, token, cancellationToken);
-            await Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", file, "--gateways", "2"], cancellationToken);
+            await WriteSecretAsync(TokenFile(node), token, cancellationToken);
+            await StartAgentAsync(node, api, gateways, cancellationToken);
         }
     }
+
+    /// <summary>Starts the agent of a node whose cluster has joined.</summary>
+    public Task StartAgentAsync(string node, CniApi api, int gateways, CancellationToken cancellationToken) =>
+        Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", TokenFile(node), "--gateways", $"{gateways}"], cancellationToken);
 
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
@@ -47,15 +51,12 @@ sealed class NodeMesh : IAsyncDisposable
         var running = Nodes(cluster).Where(n => Lab.Process(n, Agent).Pid is not null).ToList();
         foreach (var node in running)
         {
-            await Lab.Process(node, Agent).StopAsync("TERM", cancellationToken);
-            await Lab.StartAsync(node, LeavingAgent, [.. Command(api, node), "--leave", "true"], cancellationToken);
+            await StartLeavingAsync(node, api, cancellationToken);
         }
 
         foreach (var node in running)
         {
-            var leaving = Lab.Process(node, LeavingAgent);
-            await Until.TrueAsync(() => api.HasLeftAsync(node[(cluster.Length + 1)..], cancellationToken), Limit, () => $"{node} to have left; {leaving.LogTail()}", cancellationToken);
-            await leaving.StopAsync("TERM", cancellationToken);
+            await LeftAsync(node, cluster, api, cancellationToken);
         }
 
         if (running.Count > 0)
@@ -64,9 +65,16 @@ sealed class NodeMesh : IAsyncDisposable
         }
     }
 
+    /// <summary>One node's agent takes everything off it and ends.</summary>
+    public async Task LeaveNodeAsync(string node, string cluster, CniApi api, CancellationToken cancellationToken)
+    {
+        await StartLeavingAsync(node, api, cancellationToken);
+        await LeftAsync(node, cluster, api, cancellationToken);
+    }
+
     /// <summary>An agent stands still (STOP) or goes on (CONT): what it made stays.</summary>
     public async Task SignalAsync(string node, string signal, CancellationToken cancellationToken) =>
-        (await MeshFabric.Lab.Processes.Command.RunAsync(["kill", $"-{signal}", $"{Lab.Process(node, Agent).Pid ?? throw new LabException($"no agent on {node}")}"], null, cancellationToken)).Checked($"{signal} to the agent of {node}");
+        (await Processes.Command.RunAsync(["kill", $"-{signal}", $"{Lab.Process(node, Agent).Pid ?? throw new LabException($"no agent on {node}")}"], null, cancellationToken)).Checked($"{signal} to the agent of {node}");
 
     /// <summary>The prefix by which the pods of a cluster are seen from a cluster that uses the same addresses inside.</summary>
     public async Task<Cidr> AliasAsync(string cluster, CancellationToken cancellationToken)
@@ -91,11 +99,33 @@ sealed class NodeMesh : IAsyncDisposable
         return Cidr.Parse(document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
     }
 
-    public ValueTask DisposeAsync()
+    /// <summary>The lab goes away; what its programs said is for whoever reads a failure.</summary>
+    public void KeepLogs(string folder)
     {
-        KeepLogs();
-        return _mesh.DisposeAsync();
+        Directory.CreateDirectory(folder);
+        var hosts = Path.Combine(Lab.Directory, "hosts");
+        foreach (var log in Directory.EnumerateFiles(hosts, "*.log", SearchOption.AllDirectories))
+        {
+            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(hosts, log).Replace('/', '-')), overwrite: true);
+        }
     }
+
+    public ValueTask DisposeAsync() => _mesh.DisposeAsync();
+
+    async Task StartLeavingAsync(string node, CniApi api, CancellationToken cancellationToken)
+    {
+        await Lab.Process(node, Agent).StopAsync("TERM", cancellationToken);
+        await Lab.StartAsync(node, LeavingAgent, [.. Command(api, node), "--leave", "true"], cancellationToken);
+    }
+
+    async Task LeftAsync(string node, string cluster, CniApi api, CancellationToken cancellationToken)
+    {
+        var leaving = Lab.Process(node, LeavingAgent);
+        await Until.TrueAsync(() => api.HasLeftAsync(node[(cluster.Length + 1)..], cancellationToken), Limit, () => $"{node} to have left; {leaving.LogTail()}", cancellationToken);
+        await leaving.StopAsync("TERM", cancellationToken);
+    }
+
+    string TokenFile(string node) => Path.Combine(Lab.HostDirectory(node), "join-token");
 
     IEnumerable<string> Nodes(string cluster) => Lab.Topology.Nodes.Where(n => n.Cluster == cluster).Select(n => n.Name);
 
@@ -104,19 +134,15 @@ sealed class NodeMesh : IAsyncDisposable
     async Task CreateClusterAsync(string cluster, CancellationToken cancellationToken)
     {
         var header = Path.Combine(Lab.HostDirectory("control"), "authorization");
-        await SecretFile.WriteAsync(header, $"Authorization: Bearer {(await File.ReadAllTextAsync(_mesh.Control.AdminTokenFile, cancellationToken)).Trim()}", cancellationToken);
+        await WriteSecretAsync(header, $"Authorization: Bearer {(await File.ReadAllTextAsync(_mesh.Control.AdminTokenFile, cancellationToken)).Trim()}", cancellationToken);
         var body = JsonSerializer.Serialize(new { name = cluster, spec = new { kind = "kubernetes" } });
         (await Lab.ExecAsync("control", ["curl", "-fsS", "-m", "30", "--cacert", _mesh.Control.AuthorityFile, "-H", $"@{header}", "-H", "Content-Type: application/json", "-d", body, $"{ControlPlane.Url}api/v1/clusters"], cancellationToken)).Checked($"creating cluster {cluster}");
     }
 
-    // The lab goes away; what its programs said is for whoever reads a failure.
-    void KeepLogs()
+    static async Task WriteSecretAsync(string path, string text, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Checkout.Root, "artifacts", "test-logs", "cni")).FullName;
-        var hosts = Path.Combine(Lab.Directory, "hosts");
-        foreach (var log in Directory.EnumerateFiles(hosts, "*.log", SearchOption.AllDirectories))
-        {
-            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(hosts, log).Replace('/', '-')), overwrite: true);
-        }
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        await using var file = new StreamWriter(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        await file.WriteAsync(text.AsMemory(), cancellationToken);
     }
 }
