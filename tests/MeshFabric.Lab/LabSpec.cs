@@ -59,9 +59,14 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
             throw new ArgumentException("clusters with a CNI plug-in are among the lab's first 16 and have 1 to 6 nodes of at most 9 pods");
         }
 
-        if (cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.PodCidr6 is not null || cluster.Nat is not null)
+        if (cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.Nat is not null)
         {
             throw new ArgumentException($"'{cluster.Name}' has a CNI plug-in: its pod CIDR is an IPv4 /16, and it stands behind no NAT box");
+        }
+
+        if (cluster.PodCidr6 is not null && !Cni.CniPlugins.Of(cluster.Cni!).IsDualStack)
+        {
+            throw new ArgumentException($"'{cluster.Name}': the state of {cluster.Cni} that the lab makes has no IPv6");
         }
     }
 

@@ -10,6 +10,7 @@ static class Checks
         ("sources kept, host network", SourceChecks.HostNetworkAsync),
         ("sources kept, imported Service", SourceChecks.ImportedServiceAsync),
         ("sources kept, remote ClusterIP", SourceChecks.RemoteServiceAsync),
+        ("sources kept, IPv6", SourceChecks.Pods6Async),
         ("hidden without exemption", SourceChecks.HiddenWithoutExemptionAsync),
         ("cluster's own traffic unchanged", OwnTrafficChecks.UnchangedAsync),
         ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),

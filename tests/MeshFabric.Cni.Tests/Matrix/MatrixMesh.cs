@@ -26,8 +26,8 @@ public sealed class MatrixMesh : IAsyncLifetime
     static readonly LabSpec Spec = new(
         LabSpec.NameOfThisRun("cni"),
         [
-            new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin },
-            .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin }),
+            new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
+            .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = plugin is "bridge" or "ptp" ? $"fd10:{101 + i}::/48" : null }),
             .. Rows.Where(r => r == Remapped).Select(r => new ClusterSpec(r, HubCidr) { Cni = HubPlugin }),
         ]);
 

@@ -127,6 +127,35 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
         .. new[] { FarOnGateway, FarOnWorker }.SelectMany(f => Pods.Select(p => Request.Of(f, NearAddress(p.Address!), FarAddress(f.Address!)))),
     ];
 
+    /// <summary>As <see cref="PodPaths"/>, by IPv6; empty where the cluster's pods have none.</summary>
+    public IReadOnlyList<Request> PodPaths6 => PodOnGateway.Address6 is null ? [] :
+    [
+        .. Pods.SelectMany(p => new[] { FarOnGateway, FarOnWorker }.Select(f => Request.Of(p, f.Address6!, p.Address6!))),
+        .. new[] { FarOnGateway, FarOnWorker }.SelectMany(f => Pods.Select(p => Request.Of(f, p.Address6!, f.Address6!))),
+    ];
+
+    /// <summary>Does something while the agents of all nodes stand still and our tables are gone.</summary>
+    public async Task WithoutExemptionAsync(Func<Task> action)
+    {
+        foreach (var node in Nodes)
+        {
+            await mesh.SignalAsync(node.Name, "STOP", Cancellation);
+        }
+
+        try
+        {
+            await OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric 2>/dev/null || true; conntrack -F 2>/dev/null");
+            await action();
+        }
+        finally
+        {
+            foreach (var node in Nodes)
+            {
+                await mesh.SignalAsync(node.Name, "CONT", Cancellation);
+            }
+        }
+    }
+
     /// <summary>Runs a script in each node.</summary>
     public async Task OnNodesAsync(string script)
     {

@@ -20,6 +20,23 @@ static class SourceChecks
         }
     }
 
+    /// <summary>And without the exemption they are hidden, by the plug-in's own masquerading.</summary>
+    public static async Task Pods6Async(Row row)
+    {
+        if (row.PodPaths6.Count == 0)
+        {
+            throw new NotAskedException("no IPv6 made");
+        }
+
+        await Row.HealsAsync(row.PodPaths6, "it joined");
+        await row.WithoutExemptionAsync(async () =>
+        {
+            var (tcp, _) = await Row.SeenAsync(row.PodOnWorker, row.FarOnWorker.Address6!, Row.Soon);
+            Assert.NotEqual(row.PodOnWorker.Address6, tcp);
+        });
+        await Row.HealsAsync(row.PodPaths6, "the exemption was deleted");
+    }
+
     /// <summary>A node is seen with an address of its own that the far side can answer; where the plug-in gives it none, with its gateway's.</summary>
     public static async Task HostNetworkAsync(Row row)
     {
@@ -54,28 +71,14 @@ static class SourceChecks
     /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods: it was the exemption that kept them. An agent that goes on repairs it.</summary>
     public static async Task HiddenWithoutExemptionAsync(Row row)
     {
-        foreach (var node in row.Nodes)
+        await row.WithoutExemptionAsync(async () =>
         {
-            await row.Mesh.SignalAsync(node.Name, "STOP", Cancellation);
-        }
-
-        try
-        {
-            await row.OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric 2>/dev/null || true; conntrack -F 2>/dev/null");
             foreach (var pod in row.Pods)
             {
                 var (tcp, _) = await Row.SeenAsync(pod, row.FarAddress(row.FarOnWorker.Address!), Row.Soon);
                 Assert.NotEqual(row.NearAddress(pod.Address!), tcp);
             }
-        }
-        finally
-        {
-            foreach (var node in row.Nodes)
-            {
-                await row.Mesh.SignalAsync(node.Name, "CONT", Cancellation);
-            }
-        }
-
+        });
         await Row.HealsAsync(row.PodPaths, "the exemption was deleted");
     }
 

@@ -12,6 +12,8 @@ sealed class BridgePlugin : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
+    public bool IsDualStack => true;
+
     public CniObjects Objects(CniCluster cluster) => new();
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
@@ -28,6 +30,6 @@ sealed class BridgePlugin : ICniPlugin
         ["bridge"] = "cni0",
         ["isGateway"] = true,
         ["ipMasq"] = true,
-        ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0"),
+        ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0", "::/0"),
     });
 }

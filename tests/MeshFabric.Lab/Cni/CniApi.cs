@@ -51,6 +51,7 @@ public sealed class CniApi : IAsyncDisposable
             Address = first.Address,
             Port = Port,
             ServiceCidr = ServiceCidr,
+            DualStack = topology.Topology.Spec.PodCidr6 is not null,
             CommandPrefix = [lab.OnScript, first.Host.Name],
         };
         var api = new CniApi(lab, topology, await PrivateKubeApi.StartAsync(options, cancellationToken));
@@ -160,13 +161,13 @@ public sealed class CniApi : IAsyncDisposable
 
     async Task CreateNodeAsync(CniNode node, Dictionary<string, string> annotations, CancellationToken cancellationToken)
     {
-        await Client.CreateNodeAsync(new NodeObject(node.Host.ShortName) { Addresses = [node.Address.ToString()], PodCidrs = [node.PodCidr.ToString()], Labels = GatewayLabels(node) }, cancellationToken);
+        await Client.CreateNodeAsync(new NodeObject(node.Host.ShortName) { Addresses = [node.Address.ToString()], PodCidrs = [.. node.PodCidrs.Select(c => c.ToString())], Labels = GatewayLabels(node) }, cancellationToken);
         var patch = new V1Patch(new { metadata = new { annotations } }, V1Patch.PatchType.MergePatch);
         await Client.CoreV1.PatchNodeAsync(patch, node.Host.ShortName, cancellationToken: cancellationToken);
         foreach (var host in node.Pods)
         {
             var pod = await Client.CoreV1.CreateNamespacedPodAsync(CniServices.Pod(host, node), "default", cancellationToken: cancellationToken);
-            pod.Status = new V1PodStatus { Phase = "Running", PodIP = host.Address!.ToString(), PodIPs = [new V1PodIP { Ip = host.Address.ToString() }], HostIP = node.Address.ToString() };
+            pod.Status = new V1PodStatus { Phase = "Running", PodIP = host.Address!.ToString(), PodIPs = [.. new[] { host.Address, host.Address6 }.OfType<IPAddress>().Select(a => new V1PodIP { Ip = a.ToString() })], HostIP = node.Address.ToString() };
             await Client.CoreV1.ReplaceNamespacedPodStatusAsync(pod, pod.Name(), "default", cancellationToken: cancellationToken);
         }
     }

@@ -12,7 +12,7 @@ sealed class CniCluster
         Lab = lab;
         Topology = cluster;
         Plugin = CniPlugins.Of(cluster.Spec.Cni!);
-        Nodes = [.. Enumerable.Range(1, cluster.Spec.Nodes).Select(n => new CniNode(n, lab[$"{Name}-n{n}"], cluster.PodCidr(n), Pods(lab, n)))];
+        Nodes = [.. Enumerable.Range(1, cluster.Spec.Nodes).Select(n => new CniNode(n, lab[$"{Name}-n{n}"], cluster.PodCidr(n), Pods(lab, n)) { PodCidr6 = cluster.PodCidr6(n) })];
     }
 
     public LabTopology Lab { get; }
@@ -38,6 +38,11 @@ sealed class CniCluster
 /// <param name="PodCidr">As the Node object says it (<c>spec.podCIDR</c>), whether the plug-in heeds it or not.</param>
 sealed record CniNode(int Number, LabHost Host, Cidr PodCidr, IReadOnlyList<LabHost> Pods)
 {
+    /// <summary>Null where pods have no IPv6.</summary>
+    public Cidr? PodCidr6 { get; init; }
+
+    public IEnumerable<Cidr> PodCidrs => new[] { PodCidr, PodCidr6 }.OfType<Cidr>();
+
     public IPAddress Address => Host.Address!;
 
     /// <summary>A hardware address of this node alone; <paramref name="kind"/> is its first three bytes.</summary>

@@ -21,7 +21,7 @@ static class CniServices
 
     public static V1ConfigMap Kubeadm(ClusterSpec spec, string serviceCidr) => CniObjects.ConfigMap(
         "kube-system", "kubeadm-config",
-        ("ClusterConfiguration", $"apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nnetworking:\n  podSubnet: {spec.PodCidr}\n  serviceSubnet: {serviceCidr}\n"));
+        ("ClusterConfiguration", $"apiVersion: kubeadm.k8s.io/v1beta2\nkind: ClusterConfiguration\nnetworking:\n  podSubnet: {string.Join(',', new[] { spec.PodCidr, spec.PodCidr6 }.OfType<string>())}\n  serviceSubnet: {serviceCidr}\n"));
 
     public static V1Pod Pod(LabHost host, CniNode node) => new()
     {

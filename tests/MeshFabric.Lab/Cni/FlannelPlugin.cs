@@ -28,6 +28,9 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
+    /// <summary>The pods have addresses; flannel's rules for IPv6 are not made.</summary>
+    public bool IsDualStack => true;
+
     public CniObjects Objects(CniCluster cluster) =>
         FlannelObjects.Of(cluster, kind == FlannelKind.Nftables ? "v0.28.0" : "v0.20.2", kind != FlannelKind.HostGateway, kind == FlannelKind.Nftables);
 
@@ -66,6 +69,6 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
         ["hairpinMode"] = true,
         ["ipMasq"] = false,
         ["mtu"] = Mtu,
-        ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString()),
+        ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString(), "::/0"),
     });
 }

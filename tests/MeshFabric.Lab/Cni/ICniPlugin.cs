@@ -13,6 +13,9 @@ interface ICniPlugin
     /// <summary>The address that its IPAM gives to a pod; node and pod count from 1.</summary>
     IPAddress PodAddress(ClusterTopology cluster, int node, int pod);
 
+    /// <summary>Its pods can have IPv6 addresses too. Nodes have none: their own pods do not reach each other by IPv6 across nodes.</summary>
+    bool IsDualStack => false;
+
     /// <summary>What it shows in the cluster's API.</summary>
     CniObjects Objects(CniCluster cluster);
 

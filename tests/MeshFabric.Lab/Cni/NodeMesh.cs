@@ -3,6 +3,7 @@ using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Net;
 using MeshFabric.TestKit;
+using MeshFabric.TestKit.Kubernetes;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -18,7 +19,7 @@ public sealed class NodeMesh : IAsyncDisposable
 
     NodeMesh(MeshLab mesh) => _mesh = mesh;
 
-    public Lab.Lab Lab => _mesh.Lab;
+    public Lab Lab => _mesh.Lab;
 
     /// <param name="programs">Directory with the product's programs.</param>
     /// <param name="say">Told of each step.</param>
@@ -33,7 +34,7 @@ public sealed class NodeMesh : IAsyncDisposable
         await api.PrepareForAgentsAsync(cancellationToken);
         foreach (var node in Nodes(cluster))
         {
-            await WriteSecretAsync(TokenFile(node), token, cancellationToken);
+            WriteSecret(TokenFile(node), token);
             await StartAgentAsync(node, api, gateways, cancellationToken);
         }
     }
@@ -134,15 +135,14 @@ public sealed class NodeMesh : IAsyncDisposable
     async Task CreateClusterAsync(string cluster, CancellationToken cancellationToken)
     {
         var header = Path.Combine(Lab.HostDirectory("control"), "authorization");
-        await WriteSecretAsync(header, $"Authorization: Bearer {(await File.ReadAllTextAsync(_mesh.Control.AdminTokenFile, cancellationToken)).Trim()}", cancellationToken);
+        WriteSecret(header, $"Authorization: Bearer {(await File.ReadAllTextAsync(_mesh.Control.AdminTokenFile, cancellationToken)).Trim()}");
         var body = JsonSerializer.Serialize(new { name = cluster, spec = new { kind = "kubernetes" } });
         (await Lab.ExecAsync("control", ["curl", "-fsS", "-m", "30", "--cacert", _mesh.Control.AuthorityFile, "-H", $"@{header}", "-H", "Content-Type: application/json", "-d", body, $"{ControlPlane.Url}api/v1/clusters"], cancellationToken)).Checked($"creating cluster {cluster}");
     }
 
-    static async Task WriteSecretAsync(string path, string text, CancellationToken cancellationToken)
+    static void WriteSecret(string path, string text)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        await using var file = new StreamWriter(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-        await file.WriteAsync(text.AsMemory(), cancellationToken);
+        KubeCertificates.WriteSecret(path, text);
     }
 }

@@ -12,6 +12,8 @@ sealed class PtpPlugin : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
+    public bool IsDualStack => true;
+
     public CniObjects Objects(CniCluster cluster) => new();
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
@@ -23,5 +25,5 @@ sealed class PtpPlugin : ICniPlugin
     }
 
     public ReferencePods Pods(CniCluster cluster, CniNode node) =>
-        new(Network, new() { ["type"] = "ptp", ["ipMasq"] = true, ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0") });
+        new(Network, new() { ["type"] = "ptp", ["ipMasq"] = true, ["ipam"] = ReferenceCni.HostLocal(node, "0.0.0.0/0", "::/0") });
 }

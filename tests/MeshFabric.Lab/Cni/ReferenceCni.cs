@@ -14,6 +14,9 @@ static class ReferenceCni
     /// <summary>host-local keeps the first address of a node's range for the gateway and hands out the others in order.</summary>
     public static IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => LabTopology.At(cluster.PodCidr(node), 1 + pod);
 
+    /// <summary>As <see cref="PodAddress"/>; null where pods have no IPv6.</summary>
+    public static IPAddress? PodAddress6(ClusterTopology cluster, int node, int pod) => cluster.PodCidr6(node) is { } cidr ? LabTopology.At(cidr, 1 + pod) : null;
+
     /// <summary>The file that names a node's plug-ins; the first by name in /etc/cni/net.d is the one in force.</summary>
     public static void Conflist(NetworkScript script, LabHost node, string file, string network, params object[] plugins) =>
         script.File(node, $"/etc/cni/net.d/{file}", JsonSerializer.Serialize(new { name = network, cniVersion = "0.3.1", plugins }, Indented));
@@ -36,12 +39,13 @@ static class ReferenceCni
         return $"echo '{text}' | CNI_COMMAND={verb} CNI_CONTAINERID={pod.Name} CNI_NETNS={pod.NamespacePath} CNI_IFNAME=eth0 CNI_ARGS='{arguments}' CNI_PATH={Programs} {Programs}/{pods.Settings["type"]}";
     }
 
-    /// <summary>host-local's settings for one node's range.</summary>
+    /// <summary>host-local's settings for one node's ranges.</summary>
+    /// <param name="routes">Those of a family that the node has no range of are left out.</param>
     public static Dictionary<string, object> HostLocal(CniNode node, params string[] routes) => new()
     {
         ["type"] = "host-local",
-        ["ranges"] = new[] { new[] { new { subnet = node.PodCidr.ToString() } } },
-        ["routes"] = routes.Select(r => new { dst = r }).ToArray(),
+        ["ranges"] = node.PodCidrs.Select(c => new[] { new { subnet = c.ToString() } }).ToArray(),
+        ["routes"] = routes.Where(r => node.PodCidr6 is not null || !r.Contains(':', StringComparison.Ordinal)).Select(r => new { dst = r }).ToArray(),
     };
 }
 

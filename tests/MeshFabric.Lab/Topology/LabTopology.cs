@@ -102,7 +102,7 @@ public sealed class LabTopology
             Add($"{name}-n{n}", HostRole.Node, name, At(cluster.PublicLan, 1 + n));
             for (var p = 1; p <= cluster.Spec.PodsPerWorker; p++)
             {
-                Add($"{name}-n{n}-p{p}", HostRole.Pod, name, plugin.PodAddress(cluster, n, p));
+                Add($"{name}-n{n}-p{p}", HostRole.Pod, name, plugin.PodAddress(cluster, n, p), ReferenceCni.PodAddress6(cluster, n, p));
             }
         }
     }

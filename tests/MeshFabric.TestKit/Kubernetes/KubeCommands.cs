@@ -18,7 +18,7 @@ sealed class KubeCommands(PrivateKubeApiOptions options, KubePorts ports, KubeCe
         $"--tls-cert-file={certificates.Path("apiserver.crt")}", $"--tls-private-key-file={certificates.Path("apiserver.key")}",
         $"--client-ca-file={certificates.Path("ca.crt")}", $"--service-account-key-file={certificates.Path("accounts.pub")}",
         $"--service-account-signing-key-file={certificates.Path("accounts.key")}", "--service-account-issuer=https://kubernetes.default.svc",
-        $"--service-cluster-ip-range={options.ServiceCidr}", "--profiling=false", "--v=1", .. options.Kubelets.Count > 0 ? ServerWithKubelets() : ServerAlone(),
+        $"--service-cluster-ip-range={options.ServiceCidr}", "--profiling=false", "--v=1", $"--feature-gates=IPv6DualStack={(options.DualStack ? "true" : "false")}", .. options.Kubelets.Count > 0 ? ServerWithKubelets() : ServerAlone(),
     ];
 
     string[] ServerAlone() => [$"--bind-address={options.Address}", "--authorization-mode=RBAC", "--allow-privileged=true", "--endpoint-reconciler-type=none"];

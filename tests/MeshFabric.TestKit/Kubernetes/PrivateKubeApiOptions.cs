@@ -14,6 +14,9 @@ public sealed record PrivateKubeApiOptions(string Directory)
 
     public string ServiceCidr { get; init; } = "10.96.0.0/16";
 
+    /// <summary>Nodes and pods may have addresses of both families.</summary>
+    public bool DualStack { get; init; }
+
     /// <summary>When set, a controller manager runs too and gives every node a /24 (or /64) out of it.</summary>
     public string? PodCidr { get; init; }
 
