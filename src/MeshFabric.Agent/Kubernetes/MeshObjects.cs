@@ -80,10 +80,11 @@ sealed class MeshNodeObject : IKubernetesObject<V1ObjectMeta>
     public MeshNodeStatus Status { get; set; } = new();
 }
 
+/// <remarks>No text in it is empty: API servers were met that take an empty text for null, and refuse the whole object.</remarks>
 sealed record MeshNodeStatus
 {
-    /// <summary>What the overlay's outer packets go to.</summary>
-    public string Address { get; init; } = "";
+    /// <summary>What the overlay's outer packets go to; null when that is not known.</summary>
+    public string? Address { get; init; }
 
     public IReadOnlyList<string> PodPrefixes { get; init; } = [];
 
@@ -108,4 +109,4 @@ sealed record MeshNodeStatus
     public static bool Same(MeshNodeStatus a, MeshNodeStatus b) => KubernetesJson.Serialize(a) == KubernetesJson.Serialize(b);
 }
 
-sealed record FindingStatus(string Severity, string Code, string Subject, string Message, string Hint);
+sealed record FindingStatus(string Severity, string Code, string Subject, string Message, string? Hint);

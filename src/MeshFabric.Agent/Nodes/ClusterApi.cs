@@ -54,23 +54,19 @@ sealed class ClusterApi : BackgroundService, INodeObservations
 
     public MeshGatewayObject? MeshGateway(string name) => _gateways.Objects?.FirstOrDefault(n => n.Metadata.Name == name);
 
-    /// <summary>Creates it where our copy has none, or puts it in the place of what the copy has. Does nothing where the copy is behind: the next turn sees what is there.</summary>
+    /// <summary>Creates what has no version, and puts everything else in the place of its version. Where our copy is behind, nothing is written: the watch will tell, and the next turn tries again.</summary>
     public async Task WriteAsync<T>(string plural, T item, CancellationToken cancellationToken) where T : IKubernetesObject<V1ObjectMeta>
     {
+        var known = item.Metadata.ResourceVersion is not null;
         try
         {
-            if (item.Metadata.ResourceVersion is null)
-            {
-                await Client.CustomObjects.CreateClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, cancellationToken: cancellationToken);
-            }
-            else
-            {
-                await Client.CustomObjects.ReplaceClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, cancellationToken: cancellationToken);
-            }
+            await (known
+                ? Client.CustomObjects.ReplaceClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, cancellationToken: cancellationToken)
+                : Client.CustomObjects.CreateClusterCustomObjectAsync(item, MeshObjects.Group, MeshObjects.Version, plural, cancellationToken: cancellationToken));
         }
-        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict || (e.Response.StatusCode == HttpStatusCode.NotFound && item.Metadata.ResourceVersion is not null))
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict || (known && e.Response.StatusCode == HttpStatusCode.NotFound))
         {
-            // Written or removed by another, or by ourselves a moment ago.
+            // Made, changed or deleted since we read it.
         }
     }
 

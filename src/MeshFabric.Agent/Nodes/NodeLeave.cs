@@ -17,6 +17,7 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var removed = false;
+        string? said = null;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -35,7 +36,11 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                LogFailed(log, e.Message);
+                if (said != e.Message)
+                {
+                    said = e.Message;
+                    LogFailed(log, said);
+                }
             }
 
             await api.Changed.WaitAsync(Retry, stoppingToken);
@@ -54,6 +59,8 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
         using var overlay = new LinuxOverlay();
         await new NodeReconciler(overlay, new LinuxNodeFirewall(), new LinuxSysctls(node.Directory)).RemoveAsync(settings.Node, cancellationToken);
         node.Directory.Delete();
+        // We hold it to our end all the same.
+        File.Delete(node.Agent.LockFile);
     }
 
     [LoggerMessage(5431, LogLevel.Information, "Everything of MeshFabric was taken off {Node}")]

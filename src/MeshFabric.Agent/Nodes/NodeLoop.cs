@@ -134,11 +134,11 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
         var addressing = NodeAddressing.Of(observation, ClusterCidrs.OfNode(node), facts.Gateways.SelectMany(g => g.LocalPrefixes).Distinct().Order().ToValueList());
         await api.ReportAsync(node, new MeshNodeStatus
         {
-            Address = NodeAddress.Of(node)?.ToString() ?? "",
+            Address = NodeAddress.Of(node)?.ToString(),
             PodPrefixes = addressing.PodPrefixes.Select(c => c.ToString()).ToList(),
             Sources = addressing.Sources.Select(a => a.ToString()).ToList(),
             TakenPorts = overlay.TakenPorts(),
-            Findings = (Config?.Findings ?? []).Select(f => new FindingStatus(f.Severity.ToString().ToLowerInvariant(), f.Code, f.Subject, f.Message, f.Hint)).ToList(),
+            Findings = (Config?.Findings ?? []).Select(f => new FindingStatus(f.Severity.ToString().ToLowerInvariant(), f.Code, f.Subject, f.Message, f.Hint.Length > 0 ? f.Hint : null)).ToList(),
             Observation = observation,
             AgentVersion = ProductVersion.Current,
         }, cancellationToken);

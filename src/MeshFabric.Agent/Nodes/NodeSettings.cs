@@ -4,7 +4,8 @@ using MeshFabric.Net;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Where role <c>node</c> keeps its files, apart from the gateway's: a gateway that ends deletes all of its own.</summary>
-sealed record NodeState(AgentStateDirectory Directory);
+/// <param name="Agent">Above both: what the agent holds while it runs.</param>
+sealed record NodeState(AgentStateDirectory Directory, AgentStateDirectory Agent);
 
 /// <summary>How the agent of a Kubernetes node was started.</summary>
 /// <param name="Node">Name of the node, as its cluster's API knows it.</param>

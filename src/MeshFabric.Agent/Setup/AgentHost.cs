@@ -88,7 +88,7 @@ public static class AgentHost
 
     static IServiceCollection AddNode(IServiceCollection services, AgentStateDirectory state, NodeSettings node) => services
         .AddSingleton(node)
-        .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node"))))
+        .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node")), state))
         .AddSingleton<INodeObserver>(_ => new LinuxNodeObserver())
         .AddSingleton<ClusterApi>()
         .AddHostedService(s => s.GetRequiredService<ClusterApi>());

@@ -16,6 +16,7 @@ public sealed class AgentStateDirectory(string directory)
     public string BrokerAuthorityFile => Path.Combine(Directory, "broker-ca.crt");
     public string FactsFile => Path.Combine(Directory, "facts.json");
     public string SocketFile => Path.Combine(Directory, "agent.sock");
+    public string LockFile => Path.Combine(Directory, "lock");
     public string LogDirectory => Path.Combine(Directory, "log");
 
     public bool IsEnrolled => File.Exists(IdentityFile);
@@ -38,7 +39,7 @@ public sealed class AgentStateDirectory(string directory)
         try
         {
             Create();
-            return new FileStream(Path.Combine(Directory, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(LockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e)
         {

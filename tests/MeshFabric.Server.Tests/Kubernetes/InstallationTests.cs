@@ -4,8 +4,12 @@ using System.Text.Json;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
-using MeshFabric.Cli.Installing;
+using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Nodes;
 using MeshFabric.Installation;
+using Microsoft.Extensions.Logging.Abstractions;
+using AgentApi = MeshFabric.Agent.Nodes.ClusterApi;
+using ClusterApi = MeshFabric.Cli.Installing.ClusterApi;
 
 namespace MeshFabric.Server.Tests.Kubernetes;
 
@@ -94,6 +98,47 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         var refused = await Assert.ThrowsAsync<HttpOperationException>(() => CreateCustomAsync(admin, InstallationNames.Gateways, gateway.Replace("\"mtu\":1420", "\"mtu\":\"large\"", StringComparison.Ordinal).Replace("gw1", "gw2", StringComparison.Ordinal)));
         Assert.Contains("spec.mtu", refused.Response.Content, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task An_agent_that_writes_again_before_it_heard_of_its_first_writing_is_not_refused()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        await ApplyAsync(api);
+        using var admin = server.Api.Client();
+        using var agent = new AgentApi(new NodeSettings("twice", InstallationNames.Namespace, server.Api.Kubeconfig, null, "", 2, 51820, [], false), TimeProvider.System, NullLogger<AgentApi>.Instance);
+        Task WriteAsync(string address) => agent.WriteAsync(MeshNodeObject.Plural, new MeshNodeObject { Metadata = new V1ObjectMeta { Name = "twice" }, Status = new MeshNodeStatus { Address = address } }, Cancel);
+
+        await WriteAsync("192.0.2.1");
+        await WriteAsync("192.0.2.2");
+
+        var there = await admin.CustomObjects.GetClusterCustomObjectAsync<MeshNodeObject>(InstallationNames.Group, InstallationNames.GroupVersion, InstallationNames.Nodes, "twice", cancellationToken: Cancel);
+        Assert.Equal("192.0.2.1", there.Status.Address);
+        await DeleteCustomAsync(admin, "twice");
+    }
+
+    [Fact]
+    public async Task A_node_that_left_and_one_without_an_address_can_say_so()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        await ApplyAsync(api);
+        using var admin = server.Api.Client();
+        var statuses = new Dictionary<string, MeshNodeStatus>
+        {
+            ["left"] = new() { Left = true, AgentVersion = "1.0.0" },
+            ["nowhere"] = new() { Findings = [new FindingStatus("info", "code", "subject", "message", null)], AgentVersion = "1.0.0" },
+        };
+        foreach (var (name, status) in statuses)
+        {
+            await CreateCustomAsync(admin, InstallationNames.Nodes, KubernetesJson.Serialize(new MeshNodeObject { Metadata = new V1ObjectMeta { Name = name }, Status = status }));
+
+            var there = await admin.CustomObjects.GetClusterCustomObjectAsync<MeshNodeObject>(InstallationNames.Group, InstallationNames.GroupVersion, InstallationNames.Nodes, name, cancellationToken: Cancel);
+            Assert.True(MeshNodeStatus.Same(status, there.Status));
+            await DeleteCustomAsync(admin, name);
+        }
+    }
+
+    static Task DeleteCustomAsync(IKubernetes admin, string node) =>
+        admin.CustomObjects.DeleteClusterCustomObjectAsync(InstallationNames.Group, InstallationNames.GroupVersion, InstallationNames.Nodes, node, cancellationToken: Cancel);
 
     static async Task ApplyAsync(ClusterApi api)
     {
