@@ -77,9 +77,9 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
             return;
         }
 
-        if (index >= 16 || cluster.Kubelets is < 0 or > 9)
+        if (index >= 16 || cluster.Kubelets is < 0 or > 9 || cluster.SpareKubelets < 0 || cluster.SpareKubelets >= cluster.Kubelets)
         {
-            throw new ArgumentException("clusters with kubelets are among the lab's first 16 and have at most 9 of them");
+            throw new ArgumentException("clusters with kubelets are among the lab's first 16 and have at most 9 of them, not all to spare");
         }
 
         if (cluster.Gateways > 0 || cluster.Workers > 0 || cluster.Nat is not null || cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.PodCidr6 is not null)
@@ -113,6 +113,9 @@ public sealed record ClusterSpec(string Name, string? PodCidr)
 
     /// <summary>Machines that run a real kubelet, containerd and kube-proxy, with the API server on a machine of its own (<see cref="Kubelets.KubeCluster"/>). Then there are no gateways and workers.</summary>
     public int Kubelets { get; init; }
+
+    /// <summary>With kubelets: so many of the last machines are no nodes yet (<see cref="Kubelets.KubeCluster.AddNodeAsync"/>).</summary>
+    public int SpareKubelets { get; init; }
 
     /// <summary>With kubelets: pods hang on a veth each (the CNI plug-in ptp) instead of a bridge.</summary>
     public bool PointToPoint { get; init; }

@@ -1,3 +1,4 @@
+using MeshFabric.Lab;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Cni.Tests.Matrix;

@@ -1,3 +1,4 @@
+using MeshFabric.Lab;
 using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
 

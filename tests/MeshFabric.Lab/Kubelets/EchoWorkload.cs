@@ -28,6 +28,14 @@ public static class EchoWorkload
         return await UntilReadyAsync(cluster, inNamespace, replicas, cancellationToken);
     }
 
+    /// <summary>Asks for so many pods and waits until they are ready.</summary>
+    public static async Task<IReadOnlyList<V1Pod>> ScaleAsync(KubeCluster cluster, string inNamespace, int replicas, CancellationToken cancellationToken)
+    {
+        var scale = new V1Patch($$$"""{"spec":{"replicas":{{{replicas}}}}}""", V1Patch.PatchType.MergePatch);
+        await cluster.Client.AppsV1.PatchNamespacedDeploymentAsync(scale, Name, inNamespace, cancellationToken: cancellationToken);
+        return await UntilReadyAsync(cluster, inNamespace, replicas, cancellationToken);
+    }
+
     /// <summary>Waits until exactly so many pods exist and all are ready.</summary>
     public static async Task<IReadOnlyList<V1Pod>> UntilReadyAsync(KubeCluster cluster, string inNamespace, int replicas, CancellationToken cancellationToken)
     {

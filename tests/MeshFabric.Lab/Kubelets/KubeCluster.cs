@@ -31,6 +31,7 @@ public sealed class KubeCluster : IAsyncDisposable
 
     public string Name { get; }
 
+    /// <summary>By number, those to spare last.</summary>
     public IReadOnlyList<KubeNode> Nodes { get; }
 
     /// <summary>As the cluster's administrator, from this process.</summary>
@@ -53,13 +54,18 @@ public sealed class KubeCluster : IAsyncDisposable
         try
         {
             // Nodes boot and import their images while the API server starts.
-            var boots = starting.Nodes.Select(node =>
+            var boots = starting.FirstNodes.Select(node =>
             {
                 node.Write(api, all);
                 return node.PowerOnAsync(cancellationToken);
             }).ToList();
             await Task.WhenAll([.. boots, api.StartServersAsync(cancellationToken)]);
-            await starting.RegisterAsync(cancellationToken);
+            await starting.Client.CoreV1.CreateNamespacedConfigMapAsync(KubeadmConfig.Of(starting.Topology.Spec), "kube-system", cancellationToken: cancellationToken);
+            foreach (var node in starting.FirstNodes)
+            {
+                await starting.RegisterAsync(node, cancellationToken);
+            }
+
             await starting.UntilReadyAsync(StartLimit, cancellationToken);
             return starting;
         }
@@ -75,11 +81,20 @@ public sealed class KubeCluster : IAsyncDisposable
         Task.WhenAll(lab.Spec.Clusters.Where(c => c.Kubelets > 0).Select(async spec =>
         {
             await using var cluster = await StartAsync(lab, spec.Name, images, cancellationToken);
-            await EchoWorkload.RunAsync(cluster, EchoWorkload.DemoNamespace, spec.Kubelets, cancellationToken);
+            await EchoWorkload.RunAsync(cluster, EchoWorkload.DemoNamespace, spec.Kubelets - spec.SpareKubelets, cancellationToken);
         }));
 
     /// <summary>One that is up already, whoever started it.</summary>
     public static KubeCluster Attach(Lab lab, string cluster) => new(lab, cluster, PrivateKubeApi.Attach(ApiOptions(lab, cluster)));
+
+    /// <summary>Makes a machine that stood to spare a node of the running cluster, with the images that the others have.</summary>
+    public async Task AddNodeAsync(KubeNode node, CancellationToken cancellationToken)
+    {
+        node.Write(_api, Nodes[0].Images());
+        await node.PowerOnAsync(cancellationToken);
+        await RegisterAsync(node, cancellationToken);
+        await UntilReadyAsync(StartLimit, cancellationToken);
+    }
 
     /// <summary>Waits until every node that is switched on is ready and pods can be made.</summary>
     /// <exception cref="LabException">Not in time; the message has the ends of the logs.</exception>
@@ -133,25 +148,23 @@ public sealed class KubeCluster : IAsyncDisposable
         return KubernetesClientConfiguration.BuildConfigFromConfigFile(text);
     }
 
-    // What kubeadm and the provider's controller say of the machines, said beforehand: so a node's pod CIDR does not depend on which kubelet is faster.
-    async Task RegisterAsync(CancellationToken cancellationToken)
+    IEnumerable<KubeNode> FirstNodes => Nodes.Take(Topology.Spec.Kubelets - Topology.Spec.SpareKubelets);
+
+    // What the provider's controller says of a machine, said beforehand: so a node's pod CIDR does not depend on which kubelet is faster.
+    async Task RegisterAsync(KubeNode node, CancellationToken cancellationToken)
     {
         var spec = Topology.Spec;
-        await Client.CoreV1.CreateNamespacedConfigMapAsync(KubeadmConfig.Of(spec), "kube-system", cancellationToken: cancellationToken);
-        foreach (var node in Nodes)
-        {
-            await Client.CreateNodeAsync(
-                new NodeObject(node.Name)
-                {
-                    Ready = false,
-                    Addresses = [node.Host.Address!.ToString()],
-                    PodCidrs = [Topology.PodCidr(node.Number).ToString()],
-                    ProviderId = spec.Provider.Length > 0 ? $"{spec.Provider}:///lab/{node.Name}" : null,
-                    Labels = new Dictionary<string, string> { ["topology.kubernetes.io/region"] = spec.Region.Length > 0 ? spec.Region : "lab" },
-                },
-                cancellationToken);
-            node.Registered();
-        }
+        await Client.CreateNodeAsync(
+            new NodeObject(node.Name)
+            {
+                Ready = false,
+                Addresses = [node.Host.Address!.ToString()],
+                PodCidrs = [Topology.PodCidr(node.Number).ToString()],
+                ProviderId = spec.Provider.Length > 0 ? $"{spec.Provider}:///lab/{node.Name}" : null,
+                Labels = new Dictionary<string, string> { ["topology.kubernetes.io/region"] = spec.Region.Length > 0 ? spec.Region : "lab" },
+            },
+            cancellationToken);
+        node.Registered();
     }
 
     async Task<bool> IsReadyAsync(CancellationToken cancellationToken)

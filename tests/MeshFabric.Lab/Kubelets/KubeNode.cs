@@ -86,6 +86,8 @@ public sealed class KubeNode
         Secret("proxy.kubeconfig", api.KubeconfigOf("proxy"));
     }
 
+    internal IEnumerable<string> Images() => File.ReadLines(Path.Combine(Directory, "etc", "images"));
+
     /// <summary>Its Node object is there: kubelet may begin.</summary>
     internal void Registered() => File.WriteAllText(Path.Combine(Directory, "registered"), "");
 

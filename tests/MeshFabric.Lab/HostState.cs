@@ -1,7 +1,7 @@
-namespace MeshFabric.Cni.Tests.Matrix;
+namespace MeshFabric.Lab;
 
 /// <summary>What a program may have changed in a host's network: links, addresses, routes, rules, neighbours, rulesets, settings. Sorted lines, without counters, empty tables, what is random and what a device has learned.</summary>
-static class HostState
+public static class HostState
 {
     const string Script = """
         {
@@ -13,11 +13,11 @@ static class HostState
           bridge fdb | grep ' dst .*permanent' | sed 's/^/fdb /'
           nft -s list ruleset 2>/dev/null | grep -v '^[# ]*$' | sed 's/^/nft /'
           { iptables-legacy-save; ip6tables-legacy-save; } 2>/dev/null | grep -E '^-A|^:.*(DROP| - )' | sed 's/ \[.*//' | sed 's/^/legacy /'
-          for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding; do echo "sysctl $f $(cat $f)"; done
+          for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv[46]/fib_multipath_hash_policy /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/forwarding; do echo "sysctl $f $(cat $f)"; done
         } | sed -E 's/veth[0-9a-f]{8}/veth#/g; s/fe80::[0-9a-f:]+/fe80::/g' | sort
         """;
 
-    public static async Task<IReadOnlyList<string>> ReadAsync(Lab.Lab lab, string host, CancellationToken cancellationToken) =>
+    public static async Task<IReadOnlyList<string>> ReadAsync(Lab lab, string host, CancellationToken cancellationToken) =>
         (await lab.ShellAsync(host, Script, cancellationToken)).Split('\n');
 
     /// <summary>Lines that came (+) and went (-).</summary>
