@@ -6,6 +6,7 @@ using MeshFabric.TestKit;
 namespace MeshFabric.Kubernetes.Tests;
 
 /// <summary>The agent's image holds all that the agent starts, and works with a root file system that nothing can be written to.</summary>
+[Collection(OneCluster.Name)]
 public sealed class AgentImageTests(OneCluster one)
 {
     const string Name = "agent-image";

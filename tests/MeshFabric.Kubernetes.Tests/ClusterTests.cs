@@ -8,6 +8,7 @@ using MeshFabric.TestKit;
 namespace MeshFabric.Kubernetes.Tests;
 
 /// <summary>The cluster itself, without the product: what the other tests stand on.</summary>
+[Collection(OneCluster.Name)]
 public sealed class ClusterTests(OneCluster one)
 {
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;

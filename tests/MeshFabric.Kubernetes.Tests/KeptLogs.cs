@@ -1,16 +1,37 @@
 namespace MeshFabric.Kubernetes.Tests;
 
-/// <summary>A lab goes away with its test; what its programs said is for whoever reads a failure.</summary>
+/// <summary>A lab goes away with its test; what its programs and pods said is for whoever reads a failure.</summary>
 static class KeptLogs
 {
-    /// <summary>Copies the logs of all hosts and of the API servers to artifacts/test-logs/kubernetes.</summary>
+    /// <summary>Copies the logs of all hosts, of the API servers and of every node's pods to artifacts/test-logs/kubernetes/LAB.</summary>
     public static void Of(MeshFabric.Lab.Lab lab)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Repository.Root, "artifacts", "test-logs", "kubernetes")).FullName;
-        // Not deeper: below are the disks of nodes.
-        foreach (var log in Directory.EnumerateFiles(lab.Directory, "*.log", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 2 }))
+        // Without the number of this run, so that the next one replaces them.
+        var folder = Path.Combine(Repository.Root, "artifacts", "test-logs", "kubernetes", lab.Spec.Name.TrimEnd("0123456789".ToCharArray()));
+        if (Directory.Exists(folder))
         {
-            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(lab.Directory, log).Replace('/', '-')), overwrite: true);
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Directory.CreateDirectory(folder);
+        // Not deeper: below are the disks of nodes.
+        Keep(lab.Directory, depth: 2, folder, prefix: "");
+        foreach (var host in Directory.EnumerateDirectories(Path.Combine(lab.Directory, "hosts")))
+        {
+            // NAMESPACE_POD_UID/CONTAINER/RESTART.log
+            var pods = Path.Combine(host, "disk", "log", "pods");
+            if (Directory.Exists(pods))
+            {
+                Keep(pods, depth: 2, folder, prefix: $"pods-{Path.GetFileName(host)}-");
+            }
+        }
+    }
+
+    static void Keep(string from, int depth, string to, string prefix)
+    {
+        foreach (var log in Directory.EnumerateFiles(from, "*.log", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = depth }))
+        {
+            File.Copy(log, Path.Combine(to, prefix + Path.GetRelativePath(from, log).Replace('/', '-')), overwrite: true);
         }
     }
 }

@@ -1,100 +1,161 @@
 using System.Globalization;
 using System.Net;
+using k8s;
 using k8s.Models;
-using MeshFabric.Lab;
-using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Kubernetes.Tests;
 
-/// <summary>The product as people run it: <c>mfctl cluster join NAME --kubeconfig FILE</c> installs the agents as pods, and the pods of two real clusters with the same pod CIDR reach each other.</summary>
-[Collection(PowerTests.Machines)]
-public sealed class MeshOfPodsTests : IAsyncLifetime
+/// <summary>What pods of two joined clusters see of each other, whatever happens to their nodes.</summary>
+public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<JoinedClusters>
 {
-    const string Echo = "mesh";
-
-    static readonly LabSpec Spec = new(
-        LabSpec.NameOfThisRun("mesh"),
-        [
-            ClusterSpec.OfKubelets("aurora", "10.20.0.0/16") with { Provider = "aws", Region = "eu-west-1" },
-            ClusterSpec.OfKubelets("borealis", "10.20.0.0/16") with { PointToPoint = true, Provider = "gce", Region = "europe-north1" },
-        ]);
-
-    readonly List<KubeCluster> _clusters = [];
-    MeshLab? _mesh;
-
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync()
+    KubeCluster Aurora => joined.Aurora;
+
+    KubeCluster Borealis => joined.Borealis;
+
+    [Fact]
+    public async Task Pods_of_every_node_fetch_from_pods_of_every_node_of_the_other_cluster_and_from_its_imported_Service_and_keep_their_addresses()
     {
-        var started = TimeProvider.System.GetTimestamp();
-        void Say(string text) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{TimeProvider.System.GetElapsedTime(started).TotalSeconds,5:0.0} s] {text}"));
-        _mesh = await MeshLab.CreateAsync(Spec, Path.Combine(Repository.Root, "out"), Say, CancellationToken.None);
-        _clusters.AddRange(Spec.Clusters.Select(c => KubeCluster.Attach(_mesh.Lab, c.Name)));
-        foreach (var cluster in _clusters)
+        const string space = "fetch";
+        var (aurora, borealis) = await RunAsync(space, 2);
+        foreach (var (near, far) in aurora.SelectMany(a => borealis.Select(b => (a, b))))
         {
-            Say($"joining {cluster.Name}");
-            await _mesh.JoinAsync(cluster.Name, CancellationToken.None);
+            await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(far)}:8080", Cancellation);
+            await JoinedClusters.FetchAsync(Borealis, far, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
         }
 
-        Say("waiting for the tunnels");
-        await _mesh.MfctlAsync(CancellationToken.None, "status", "--wait", "--timeout", "90");
-        Say("joined");
+        await ImportAsync(Aurora, space, aurora, borealis);
+        await ImportAsync(Borealis, space, borealis, aurora);
     }
 
-    public async ValueTask DisposeAsync()
+    [Fact]
+    public async Task A_pod_that_is_made_anew_on_another_node_is_reached_and_seen_by_its_new_address()
     {
-        foreach (var cluster in _clusters)
+        var (aurora, borealis) = await RunAsync("moved", 1);
+        var (near, first) = (aurora[0], borealis[0]);
+        await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(first)}:8080", Cancellation);
+        await CordonAsync(first.Spec.NodeName, true);
+        try
         {
-            await cluster.DisposeAsync();
+            await Borealis.Client.CoreV1.DeleteNamespacedPodAsync(first.Metadata.Name, "moved", cancellationToken: Cancellation);
+            var second = (await EchoWorkload.UntilReadyAsync(Borealis, "moved", 1, Cancellation))[0];
+            Assert.NotEqual(first.Spec.NodeName, second.Spec.NodeName);
+            await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(second)}:8080", Cancellation);
+            await JoinedClusters.FetchAsync(Borealis, second, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
         }
-
-        if (_mesh is not null)
+        finally
         {
-            KeptLogs.Of(_mesh.Lab);
-            await _mesh.DisposeAsync();
+            await CordonAsync(first.Spec.NodeName, false);
         }
     }
 
     [Fact]
-    public async Task Pods_of_every_node_reach_pods_of_every_node_and_keep_their_addresses_also_when_a_gateway_node_loses_power()
+    public async Task A_node_that_comes_to_a_running_cluster_is_routed_as_soon_as_its_agent_runs()
     {
-        var aurora = await EchoWorkload.RunAsync(_clusters[0], Echo, 2, Cancellation);
-        var borealis = await EchoWorkload.RunAsync(_clusters[1], Echo, 2, Cancellation);
-        // The one that came second is seen by its alias, and so is the first by it.
-        foreach (var from in aurora)
+        var node = Borealis.Nodes[2];
+        var adding = Borealis.AddNodeAsync(node, Cancellation);
+        await Until.TrueAsync(() => AgentRunsAsync(node.Name), OneCluster.Limit, $"the agent of {node.Name} to run", Cancellation);
+        var runs = TimeProvider.System.GetTimestamp();
+        await Until.TrueAsync(() => IsRoutedAsync(node.Name), OneCluster.Limit, $"routes of the mesh on {node.Name}", Cancellation);
+        await SayAsync($"a new node has its routes {TimeProvider.System.GetElapsedTime(runs).TotalSeconds:0.0} s after its agent's pod was seen running");
+        await adding;
+
+        var (aurora, _) = await RunAsync("added", 1);
+        var onEach = await EchoWorkload.ScaleAsync(Borealis, "added", 3, Cancellation);
+        var there = Assert.Single(onEach, p => p.Spec.NodeName == node.Name);
+        await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
+    }
+
+    [Fact]
+    public async Task Pods_are_reached_again_when_a_gateway_node_loses_power()
+    {
+        var (aurora, borealis) = await RunAsync("power-cut", 2);
+        var lost = Borealis.Nodes[0];
+        var survivor = borealis.First(p => p.Spec.NodeName != lost.Name);
+        await using var stream = PingStream.Start(Aurora.HostOf(aurora[0]), JoinedClusters.InMesh(survivor));
+        await Until.TrueAsync(() => stream.Answered > 50, OneCluster.Limit, "answers before the power cut", Cancellation);
+        await lost.PowerOffAsync(Cancellation);
+        try
         {
-            foreach (var to in borealis)
+            var before = stream.Answered;
+            await Until.TrueAsync(() => stream.Answered > before + 200, OneCluster.Limit, "answers after the power cut", Cancellation);
+            var report = await stream.StopAsync();
+            await SayAsync($"a gateway's power cut: {report.Lost} of {report.Sent} packets lost, longest gap {report.LongestGap.TotalSeconds:0.00} s");
+            foreach (var near in aurora)
             {
-                await SeenAsAsync(_clusters[0], from, Mesh("100.64", to), Mesh("100.65", from));
-                await SeenAsAsync(_clusters[1], to, Mesh("100.65", from), Mesh("100.64", to));
+                await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(survivor)}:8080", Cancellation);
+                await JoinedClusters.FetchAsync(Borealis, survivor, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
             }
         }
+        finally
+        {
+            await lost.PowerOnAsync(Cancellation);
+            await Borealis.UntilReadyAsync(OneCluster.Limit, Cancellation);
+        }
 
-        // The pods of borealis' first node lose their gateway's place to the second.
-        var survivor = borealis.Single(p => p.Spec.NodeName == "borealis-n2");
-        await using var stream = PingStream.Start(_clusters[0].HostOf(aurora[0]), Mesh("100.64", survivor));
-        await Until.TrueAsync(() => stream.Answered > 50, OneCluster.Limit, "answers before the power cut", Cancellation);
-        await _clusters[1].Nodes[0].PowerOffAsync(Cancellation);
-        var before = stream.Answered;
-        await Until.TrueAsync(() => stream.Answered > before + 200, OneCluster.Limit, "answers after the power cut", Cancellation);
-        var report = await stream.StopAsync();
-        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"a gateway's power cut: {report.Lost} of {report.Sent} packets lost, longest gap {report.LongestGap.TotalSeconds:0.00} s"));
-        await SeenAsAsync(_clusters[1], survivor, Mesh("100.65", aurora[1]), Mesh("100.64", survivor));
+        // And when the power is back, pods of that node as well: new ones, for those from before are made anew whenever kubelet comes to it.
+        await EchoWorkload.RunAsync(Borealis, "power-back", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
+        var back = Assert.Single(await EchoWorkload.ReadyAsync(Borealis, "power-back", Cancellation), p => p.Spec.NodeName == lost.Name);
+        await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
     }
 
-    static IPAddress Mesh(string prefix, V1Pod pod) => IPAddress.Parse(prefix + "." + string.Join('.', pod.Status.PodIP.Split('.')[2..]));
-
-    /// <summary>Waits until the pod is answered, and by one that saw the given source.</summary>
-    static async Task SeenAsAsync(KubeCluster cluster, V1Pod from, IPAddress to, IPAddress source)
+    async Task<(IReadOnlyList<V1Pod> Aurora, IReadOnlyList<V1Pod> Borealis)> RunAsync(string space, int replicas)
     {
-        IPAddress? seen = null;
-        await Until.TrueAsync(
-            async () => source.Equals(seen = await PodClient.SeenAsAsync(cluster.HostOf(from), to, TimeSpan.FromSeconds(2), Cancellation)),
-            OneCluster.Limit,
-            () => $"{from.Metadata.Name} on {from.Spec.NodeName} to reach {to} as {source}; it was seen as {seen?.ToString() ?? "nobody"}",
-            Cancellation);
+        var near = EchoWorkload.RunAsync(Aurora, space, replicas, Cancellation);
+        var far = EchoWorkload.RunAsync(Borealis, space, replicas, Cancellation);
+        return (await near, await far);
     }
+
+    /// <summary>A Service without a selector whose endpoints are the far pods: all of them answer at its address, and see who asks.</summary>
+    static async Task ImportAsync(KubeCluster cluster, string space, IReadOnlyList<V1Pod> askers, IReadOnlyList<V1Pod> far)
+    {
+        const string name = "imported";
+        var service = await cluster.Client.CoreV1.CreateNamespacedServiceAsync(
+            new V1Service { Metadata = new V1ObjectMeta { Name = name }, Spec = new V1ServiceSpec { Ports = [new V1ServicePort { Port = 80, TargetPort = 8080 }] } }, space, cancellationToken: Cancellation);
+        await cluster.Client.CoreV1.CreateNamespacedEndpointsAsync(
+            new V1Endpoints
+            {
+                Metadata = new V1ObjectMeta { Name = name },
+                Subsets = [new V1EndpointSubset { Addresses = [.. far.Select(p => new V1EndpointAddress { Ip = JoinedClusters.InMesh(p).ToString() })], Ports = [new Corev1EndpointPort { Port = 8080 }] }],
+            },
+            space,
+            cancellationToken: Cancellation);
+        foreach (var asker in askers)
+        {
+            await JoinedClusters.FetchAsync(cluster, asker, service.Spec.ClusterIP, Cancellation);
+            var answered = new HashSet<string>();
+            await Until.TrueAsync(
+                async () =>
+                {
+                    answered.Add((await cluster.ExecAsync(asker, EchoWorkload.Neighbour, ["mfecho", "get", $"http://{service.Spec.ClusterIP}/host", "5"], Cancellation)).Output.Trim());
+                    return far.All(p => answered.Contains(p.Metadata.Name));
+                },
+                OneCluster.Limit,
+                () => $"every far pod to answer {asker.Metadata.Name} at {service.Spec.ClusterIP}; heard of {string.Join(", ", answered)}",
+                Cancellation);
+        }
+    }
+
+    Task<V1Node> CordonAsync(string node, bool cordoned) =>
+        Borealis.Client.CoreV1.PatchNodeAsync(new V1Patch($$$"""{"spec":{"unschedulable":{{{(cordoned ? "true" : "null")}}}}}""", V1Patch.PatchType.MergePatch), node);
+
+    async Task<bool> AgentRunsAsync(string node)
+    {
+        var pods = await Borealis.Client.CoreV1.ListNamespacedPodAsync("meshfabric-system", fieldSelector: $"spec.nodeName={node}", cancellationToken: Cancellation);
+        return pods.Items.Any(p => p.Status.Phase == "Running");
+    }
+
+    async Task<bool> IsRoutedAsync(string node)
+    {
+        var routes = await joined.Mesh.Lab.ExecAsync(node, ["ip", "-4", "route", "show", "table", "all"], Cancellation);
+        return routes.Output.Contains($"{JoinedClusters.AuroraInMesh}.0.0/16 ", StringComparison.Ordinal);
+    }
+
+    static Task SayAsync(FormattableString text) => Console.Out.WriteLineAsync(FormattableString.Invariant(text));
 }

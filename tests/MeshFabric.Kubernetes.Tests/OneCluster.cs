@@ -1,14 +1,22 @@
 using System.Globalization;
 using MeshFabric.Lab;
 using MeshFabric.Lab.Kubelets;
+using Xunit.Sdk;
+using Xunit.v3;
 
-[assembly: AssemblyFixture(typeof(MeshFabric.Kubernetes.Tests.OneCluster))]
+// One lab after the other: each of them keeps a small machine busy.
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace MeshFabric.Kubernetes.Tests;
 
 /// <summary>A cluster of two nodes, started once and shared; every test uses a namespace of its own.</summary>
 public sealed class OneCluster : IAsyncLifetime
 {
+    public const string Name = "one cluster";
+
+    [CollectionDefinition(Name)]
+    public sealed class Shared : ICollectionFixture<OneCluster>;
+
     /// <summary>A loaded machine gets three times what an idle one needs.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 

@@ -9,12 +9,8 @@ using MeshFabric.TestKit;
 namespace MeshFabric.Kubernetes.Tests;
 
 /// <summary>Nodes and clusters come and go; in a lab of their own, for no other test could run meanwhile.</summary>
-[Collection(Machines)]
 public sealed class PowerTests
 {
-    /// <summary>Tests with labs of their own, one after the other.</summary>
-    public const string Machines = "machines";
-
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
