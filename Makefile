@@ -17,7 +17,7 @@ help: ## This list
 build: ## The four programs, runnable, in out/
 	@scripts/build.sh $(CONFIGURATION)
 
-demo: ## Three clusters become one flat network (KUBERNETES=yes: inventories from real API servers)
+demo: ## Three clusters become one flat network (KUBERNETES=yes: real Kubernetes clusters, agents as pods)
 	@scripts/demo.sh up
 
 demo-down: ## Removes every trace of the demo
