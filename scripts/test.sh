@@ -64,7 +64,7 @@ if wants server || wants e2e || wants cni || wants kubernetes; then
 fi
 step "build ($configuration, warnings are errors)" build dotnet build MeshFabric.sln -c "$configuration" -v minimal --nologo || { grep -E 'error' "$logs/build.log" | sort -u | head -20; exit 1; }
 if wants format; then step "format" format dotnet format MeshFabric.sln --no-restore --verify-no-changes; fi
-if wants e2e || wants cni; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi
+if wants e2e || wants cni || wants kubernetes; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi
 if wants kubernetes; then step "container images" images deploy/images/build-image.sh pause echo agent || exit 1; fi
 
 for s in "${suites[@]}"; do
