@@ -69,6 +69,6 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
         ["hairpinMode"] = true,
         ["ipMasq"] = false,
         ["mtu"] = Mtu,
-        ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString(), "::/0"),
+        ["ipam"] = ReferenceCni.HostLocal(node, cluster.Network.ToString()),
     });
 }
