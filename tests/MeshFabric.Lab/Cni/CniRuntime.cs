@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using MeshFabric.Lab.Topology;
 
@@ -17,8 +18,8 @@ public sealed class CniRuntime
     }
 
     /// <summary>The last pod of a node goes and comes again, by the real plug-in.</summary>
-    /// <param name="address">Null: whatever the plug-in gives.</param>
-    /// <returns>Its address; null when the plug-in's pods are not made by a real one.</returns>
+    /// <param name="address">IPv4, and the IPv6 one that it had at first; null: whatever the plug-in gives.</param>
+    /// <returns>Its IPv4 address; null when the plug-in's pods are not made by a real one.</returns>
     public async Task<IPAddress?> ReplacePodAsync(int nodeNumber, IPAddress? address, CancellationToken cancellationToken)
     {
         var node = _cluster.Nodes[nodeNumber - 1];
@@ -29,9 +30,11 @@ public sealed class CniRuntime
 
         var pod = node.Pods[^1];
         await _lab.ShellAsync(node.Host.Name, ReferenceCni.Command("DEL", pod, pods), cancellationToken);
-        var result = await _lab.ShellAsync(node.Host.Name, ReferenceCni.Command("ADD", pod, pods, address is null ? "" : $"IgnoreUnknown=1;IP={address}"), cancellationToken);
+        // host-local's way to ask for certain addresses.
+        var asked = address is null ? pods : pods with { Settings = new(pods.Settings) { ["args"] = new { cni = new { ips = new[] { address, pod.Address6 }.OfType<IPAddress>().Select(a => a.ToString()).ToArray() } } } };
+        var result = await _lab.ShellAsync(node.Host.Name, ReferenceCni.Command("ADD", pod, asked), cancellationToken);
         using var document = JsonDocument.Parse(result);
-        return IPAddress.Parse(document.RootElement.GetProperty("ips")[0].GetProperty("address").GetString()!.Split('/')[0]);
+        return document.RootElement.GetProperty("ips").EnumerateArray().Select(i => IPAddress.Parse(i.GetProperty("address").GetString()!.Split('/')[0])).First(a => a.AddressFamily == AddressFamily.InterNetwork);
     }
 
     /// <summary>A policy on a pod, as the plug-in's engine enforces it, on all nodes.</summary>

@@ -14,7 +14,9 @@ static class FlannelObjects
     };
 
     public static string NetConf(CniCluster cluster, bool vxlan, bool nftables) =>
-        JsonSerializer.Serialize(new { Network = cluster.Network.ToString(), EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } });
+        cluster.Topology.Spec.PodCidr6 is { } six
+            ? JsonSerializer.Serialize(new { Network = cluster.Network.ToString(), EnableIPv6 = true, IPv6Network = six, EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } })
+            : JsonSerializer.Serialize(new { Network = cluster.Network.ToString(), EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } });
 
     public static Dictionary<string, string> Annotations(CniNode node, bool vxlan) => new()
     {

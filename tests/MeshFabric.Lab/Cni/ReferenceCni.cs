@@ -32,11 +32,10 @@ static class ReferenceCni
     }
 
     /// <summary>A shell command as a container runtime calls a plug-in (CNI specification 0.3.1).</summary>
-    /// <param name="arguments">CNI_ARGS; host-local takes <c>IP=ADDRESS</c>.</param>
-    public static string Command(string verb, LabHost pod, ReferencePods pods, string arguments = "")
+    public static string Command(string verb, LabHost pod, ReferencePods pods)
     {
         var text = JsonSerializer.Serialize(new Dictionary<string, object>(pods.Settings) { ["name"] = pods.Network, ["cniVersion"] = "0.3.1" });
-        return $"echo '{text}' | CNI_COMMAND={verb} CNI_CONTAINERID={pod.Name} CNI_NETNS={pod.NamespacePath} CNI_IFNAME=eth0 CNI_ARGS='{arguments}' CNI_PATH={Programs} {Programs}/{pods.Settings["type"]}";
+        return $"echo '{text}' | CNI_COMMAND={verb} CNI_CONTAINERID={pod.Name} CNI_NETNS={pod.NamespacePath} CNI_IFNAME=eth0 CNI_PATH={Programs} {Programs}/{pods.Settings["type"]}";
     }
 
     /// <summary>host-local's settings for one node's ranges.</summary>
