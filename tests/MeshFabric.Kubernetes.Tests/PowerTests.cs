@@ -20,31 +20,43 @@ public sealed class PowerTests
         var before = await TracesAsync(name);
         await using (var lab = await MeshFabric.Lab.Lab.CreateAsync(new LabSpec(name, [ClusterSpec.OfKubelets("aurora", "10.10.0.0/16") with { PointToPoint = true }]), null, Cancellation))
         {
-            await using var cluster = await KubeCluster.StartAsync(lab, "aurora", [], Cancellation);
-            var pods = await EchoWorkload.RunAsync(cluster, "power", 2, Cancellation);
-            var (survivor, lost) = (cluster.HostOf(pods[0]), IPAddress.Parse(pods[1].Status.PodIP));
-            Assert.Equal(survivor.Address, await PodClient.SeenAsAsync(survivor, lost, OneCluster.Limit, Cancellation));
-
-            await cluster.Nodes[1].PowerOffAsync(Cancellation);
-            Assert.False(cluster.Nodes[1].IsOn);
-            Assert.Contains("switched off", (await lab.ExecAsync("aurora-n2", ["true"], Cancellation)).Error, StringComparison.Ordinal);
-            Assert.Null(await PodClient.SeenAsAsync(survivor, lost, TimeSpan.FromSeconds(1), Cancellation));
-            await Until.TrueAsync(() => NotReadyAsync(cluster), OneCluster.Limit, "the dead node to be seen", Cancellation);
-            // Its pod is made anew on the node that is left.
-            var moved = await EchoWorkload.UntilReadyAsync(cluster, "power", 2, Cancellation);
-            Assert.All(moved, p => Assert.Equal("aurora-n1", p.Spec.NodeName));
-
-            await cluster.Nodes[1].PowerOnAsync(Cancellation);
-            await cluster.UntilReadyAsync(OneCluster.Limit, Cancellation);
-            Assert.Equal("192.0.2.3\n", await lab.ShellAsync("aurora-n2", "ip -4 -o addr show eth0 | sed 's/.*inet //; s,/.*,,'", Cancellation));
-            await cluster.Client.CoreV1.DeleteNamespacedPodAsync(moved[0].Metadata.Name, "power", cancellationToken: Cancellation);
-            await cluster.Client.CoreV1.DeleteNamespacedPodAsync(moved[1].Metadata.Name, "power", cancellationToken: Cancellation);
-            await Until.TrueAsync(
-                async () => (await EchoWorkload.UntilReadyAsync(cluster, "power", 2, Cancellation)).Any(p => p.Spec.NodeName == "aurora-n2"),
-                OneCluster.Limit, "a pod on the node that came back", Cancellation);
+            try
+            {
+                await SwitchAsync(lab);
+            }
+            finally
+            {
+                KeptLogs.Of(lab);
+            }
         }
 
         Assert.Equal(before, await TracesAsync(name));
+    }
+
+    static async Task SwitchAsync(MeshFabric.Lab.Lab lab)
+    {
+        await using var cluster = await KubeCluster.StartAsync(lab, "aurora", [], Cancellation);
+        var pods = await EchoWorkload.RunAsync(cluster, "power", 2, Cancellation);
+        var (survivor, lost) = (cluster.HostOf(pods[0]), IPAddress.Parse(pods[1].Status.PodIP));
+        Assert.Equal(survivor.Address, await PodClient.SeenAsAsync(survivor, lost, OneCluster.Limit, Cancellation));
+
+        await cluster.Nodes[1].PowerOffAsync(Cancellation);
+        Assert.False(cluster.Nodes[1].IsOn);
+        Assert.Contains("switched off", (await lab.ExecAsync("aurora-n2", ["true"], Cancellation)).Error, StringComparison.Ordinal);
+        Assert.Null(await PodClient.SeenAsAsync(survivor, lost, TimeSpan.FromSeconds(1), Cancellation));
+        await Until.TrueAsync(() => NotReadyAsync(cluster), OneCluster.Limit, "the dead node to be seen", Cancellation);
+        // Its pod is made anew on the node that is left.
+        var moved = await EchoWorkload.UntilReadyAsync(cluster, "power", 2, Cancellation);
+        Assert.All(moved, p => Assert.Equal("aurora-n1", p.Spec.NodeName));
+
+        await cluster.Nodes[1].PowerOnAsync(Cancellation);
+        await cluster.UntilReadyAsync(OneCluster.Limit, Cancellation);
+        Assert.Equal("192.0.2.3\n", await lab.ShellAsync("aurora-n2", "ip -4 -o addr show eth0 | sed 's/.*inet //; s,/.*,,'", Cancellation));
+        await cluster.Client.CoreV1.DeleteNamespacedPodAsync(moved[0].Metadata.Name, "power", cancellationToken: Cancellation);
+        await cluster.Client.CoreV1.DeleteNamespacedPodAsync(moved[1].Metadata.Name, "power", cancellationToken: Cancellation);
+        await Until.TrueAsync(
+            async () => (await EchoWorkload.UntilReadyAsync(cluster, "power", 2, Cancellation)).Any(p => p.Spec.NodeName == "aurora-n2"),
+            OneCluster.Limit, "a pod on the node that came back", Cancellation);
     }
 
     static async Task<bool> NotReadyAsync(KubeCluster cluster) =>
