@@ -58,7 +58,8 @@ public sealed class MeshView
         return new ClusterResource(
             new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, row.Labels),
             new ClusterSpec(row.Kind, row.Provider, row.Region, row.Zone,
-                facts.Prefixes.Where(p => !p.Services).Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList()) { AdvertiseServices = row.AdvertisesServices },
+                facts.Prefixes.Where(p => !p.Services).Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList())
+            { AdvertiseServices = row.AdvertisesServices },
             new ClusterStatus(state, row.FactsRevision, facts.Prefixes, row.Gateways.Count, heard, connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)) { Networking = row.Networking });
     }
 

@@ -144,7 +144,7 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
         try
         {
-            await OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric 2>/dev/null || true; conntrack -F 2>/dev/null");
+            await OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric; conntrack -F; true");
             await action();
         }
         finally

@@ -74,6 +74,6 @@ link set lo up
 END
 SCRIPT
 /var/lib/meshfabric-lab/g/on a-n2 sh -e <<'SCRIPT'
-echo '{"type":"ptp","ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.2.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]},"name":"routed","cniVersion":"0.3.1"}' | CNI_COMMAND=ADD CNI_CONTAINERID=a-n2-p1 CNI_NETNS=/run/netns/g-a-n2-p1 CNI_IFNAME=eth0 CNI_ARGS='' CNI_PATH=/usr/lib/cni /usr/lib/cni/ptp >/dev/null
-echo '{"type":"ptp","ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.2.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]},"name":"routed","cniVersion":"0.3.1"}' | CNI_COMMAND=ADD CNI_CONTAINERID=a-n2-p2 CNI_NETNS=/run/netns/g-a-n2-p2 CNI_IFNAME=eth0 CNI_ARGS='' CNI_PATH=/usr/lib/cni /usr/lib/cni/ptp >/dev/null
+echo '{"type":"ptp","ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.2.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]},"name":"routed","cniVersion":"0.3.1"}' | CNI_COMMAND=ADD CNI_CONTAINERID=a-n2-p1 CNI_NETNS=/run/netns/g-a-n2-p1 CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/ptp >/dev/null
+echo '{"type":"ptp","ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"10.244.2.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]},"name":"routed","cniVersion":"0.3.1"}' | CNI_COMMAND=ADD CNI_CONTAINERID=a-n2-p2 CNI_NETNS=/run/netns/g-a-n2-p2 CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/ptp >/dev/null
 SCRIPT

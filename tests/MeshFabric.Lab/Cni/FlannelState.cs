@@ -26,7 +26,7 @@ static class FlannelState
 
     public static void SubnetFile(NetworkScript script, CniCluster cluster, CniNode node, int mtu) => script.File(
         node.Host, "/run/flannel/subnet.env",
-        $"FLANNEL_NETWORK={cluster.Network}\nFLANNEL_SUBNET={LabTopology.At(node.PodCidr, 1)}/{node.PodCidr.Length}\nFLANNEL_MTU={mtu}\nFLANNEL_IPMASQ=true");
+        $"FLANNEL_NETWORK={cluster.Network}\nFLANNEL_SUBNET={LabTopology.At(node.PodCidr, 1)}/{node.PodCidr.Length}\n{Six(cluster, node)}FLANNEL_MTU={mtu}\nFLANNEL_IPMASQ=true");
 
     /// <summary>Of version 0.20. The last rule hides other clusters' pods from pods on other nodes than the gateway.</summary>
     public static string IptablesRules(Cidr network, Cidr pods) => $"""
@@ -66,4 +66,8 @@ static class FlannelState
           }
         }
         """;
+
+    static string Six(CniCluster cluster, CniNode node) => node.PodCidr6 is { } six
+        ? $"FLANNEL_IPV6_NETWORK={cluster.Topology.Spec.PodCidr6}\nFLANNEL_IPV6_SUBNET={LabTopology.At(six, 1)}/{six.Length}\n"
+        : "";
 }

@@ -44,7 +44,7 @@ public sealed class NodeMesh : IAsyncDisposable
         Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", TokenFile(node), "--gateways", $"{gateways}"], cancellationToken);
 
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
-    public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
+    public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");
 
     /// <summary>The cluster leaves; its nodes are as they were before. Nothing when it has left already.</summary>
     public async Task LeaveAsync(string cluster, CniApi api, CancellationToken cancellationToken)
