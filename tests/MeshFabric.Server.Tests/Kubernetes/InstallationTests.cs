@@ -106,7 +106,7 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         await ApplyAsync(api);
         using var admin = server.Api.Client();
         using var agent = new AgentApi(new NodeSettings("twice", InstallationNames.Namespace, server.Api.Kubeconfig, null, "", 2, 51820, [], false), TimeProvider.System, NullLogger<AgentApi>.Instance);
-        Task WriteAsync(string address) => agent.WriteAsync(MeshNodeObject.Plural, new MeshNodeObject { Metadata = new V1ObjectMeta { Name = "twice" }, Status = new MeshNodeStatus { Address = address } }, Cancel);
+        Task WriteAsync(string address) => agent.WriteAsync(MeshNodeObject.Plural, new MeshNodeObject { Metadata = new V1ObjectMeta { Name = "twice" }, Status = new MeshNodeStatus { Address = address, AgentVersion = "1.0.0" } }, Cancel);
 
         await WriteAsync("192.0.2.1");
         await WriteAsync("192.0.2.2");
