@@ -144,7 +144,7 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
         try
         {
-            await OnNodesAsync("nft delete table inet meshfabric-node; nft delete table inet meshfabric; conntrack -F; true");
+            await OnNodesAsync("nft delete table inet meshfabric-node || true; nft delete table inet meshfabric || true; conntrack -F || true");
             await action();
         }
         finally

@@ -63,9 +63,12 @@ public sealed class TwoAgents(PostgresServer postgres, RabbitServer rabbit) : IA
             catch (Exception e) when (Wire.ReplyCode(e) == notAllowed)
             {
                 await (connection?.DisposeAsync() ?? ValueTask.CompletedTask);
+                connection = null;
+                // A refused one is counted for a while too: asking at once again would fill the room that is waited for.
+                await Task.Delay(TimeSpan.FromSeconds(1), Cancel);
                 return false;
             }
-        }, TimeSpan.FromSeconds(20), "the broker has room for a connection of A", Cancel);
+        }, TimeSpan.FromSeconds(60), "the broker has room for a connection of A", Cancel);
         return connection!;
     }
 
