@@ -22,7 +22,7 @@ sealed class NodesBenchmark : IBenchmark
     static readonly (string Name, string Harm, string Undo)[] Harms =
     [
         ("rules_rewritten", "iptables-nft-save >/run/before; iptables-nft -t nat -F; iptables-nft -F; iptables-nft-restore </run/before", "true"),
-        ("iptables_flushed", "iptables-nft-save >/run/before; iptables-nft -F", "iptables-nft-restore </run/before"),
+        ("iptables_flushed", "iptables-nft-save >/dev/shm/mfbench-rules; iptables-nft -F", "iptables-nft-restore </dev/shm/mfbench-rules; rm /dev/shm/mfbench-rules"),
         ("own_table_deleted", "nft delete table inet meshfabric-node", "true"),
         ("forward_drops", "iptables-nft -P FORWARD DROP; iptables-nft -F MESHFABRIC-TRANSIT; iptables-nft -F MESHFABRIC-EDGE", "iptables-nft -P FORWARD ACCEPT"),
     ];
