@@ -1,11 +1,9 @@
 using System.Globalization;
 using System.Net;
-using System.Text.Json;
 using k8s;
 using k8s.Models;
 using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Traffic;
-using MeshFabric.Net;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Kubernetes.Tests;
@@ -40,9 +38,8 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         const string space = "services";
         var (aurora, borealis) = await RunAsync(space, 2);
         var service = await Borealis.Client.CoreV1.ReadNamespacedServiceAsync(EchoWorkload.Name, space, cancellationToken: Cancellation);
-        using var cluster = JsonDocument.Parse(await joined.Mesh.MfctlAsync(Cancellation, "cluster", "set", "borealis", "--advertise-services", "true", "-o", "json"));
-        var prefix = Cidr.Parse(cluster.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
-        var address = new IPAddress([.. prefix.Address.GetAddressBytes()[..2], .. IPAddress.Parse(service.Spec.ClusterIP).GetAddressBytes()[2..]]);
+        var inMesh = await joined.Mesh.AdvertiseServicesAsync("borealis", Cancellation);
+        var address = inMesh(IPAddress.Parse(service.Spec.ClusterIP));
         foreach (var asker in aurora)
         {
             await AllAnswerAsync(Aurora, asker, address.ToString(), borealis);

@@ -15,7 +15,7 @@ public static class IptablesForward
     const string Filter = "*filter";
 
     /// <summary>Of both overlays.</summary>
-    const string Overlays = "meshx+";
+    const string Overlays = NodePlanner.OverlayPrefix + "+";
 
     static readonly string[] Devices = [Overlays, MeshPlanner.DevicePrefix + "+"];
 

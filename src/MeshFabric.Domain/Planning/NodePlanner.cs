@@ -12,13 +12,15 @@ namespace MeshFabric.Domain.Planning;
 /// </remarks>
 public static class NodePlanner
 {
-    /// <summary>Not matched by <c>mf*</c>, which names tunnels.</summary>
-    public const string OverlayName = "meshx0";
+    /// <summary>Both overlays' names begin so. Not matched by <c>mf*</c>, which names tunnels.</summary>
+    public const string OverlayPrefix = "meshx";
+
+    public const string OverlayName = OverlayPrefix + "0";
 
     public const int Vni = 7710;
 
     /// <summary>For flows that a gateway's service proxy translated.</summary>
-    public const string ServiceOverlayName = "meshx1";
+    public const string ServiceOverlayName = OverlayPrefix + "1";
 
     public const int ServiceVni = 7711;
 
@@ -71,7 +73,7 @@ public static class NodePlanner
         var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();
         var remote = Sound(lead.RemotePrefixes, self, findings);
         var (routes, rules) = isGateway
-            ? (ToPods(self, peers), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
+            ? (ToPods(self, peers, PodTable, n => n.PodPrefixes.Append(Cidr.Host(n.Address))), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
             : ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive);
         if (self.TakenPorts.Contains(lead.Port))
         {
@@ -177,9 +179,10 @@ public static class NodePlanner
     // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.
     static IEnumerable<Cidr> Lent(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes.Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))));
 
-    internal static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers) => Lent(self, peers)
-        .Select(own => new OverlayRoute(PodTable, own, null, [], 0))
-        .Concat(peers.SelectMany(n => n.PodPrefixes.Append(Cidr.Host(n.Address)).Distinct().Select(p => new OverlayRoute(PodTable, p, null, [Hop(Peer(n), p.IsIPv4)], 0))))
+    /// <param name="prefixes">What is reached on a peer.</param>
+    internal static ValueList<OverlayRoute> ToPods(OverlayNode self, List<OverlayNode> peers, int table, Func<OverlayNode, IEnumerable<Cidr>> prefixes) => Lent(self, peers)
+        .Select(own => new OverlayRoute(table, own, null, [], 0))
+        .Concat(peers.SelectMany(n => prefixes(n).Distinct().Select(p => new OverlayRoute(table, p, null, [Hop(Peer(n), p.IsIPv4)], 0))))
         .DistinctBy(r => r.Destination)
         .OrderBy(r => r.Destination)
         .ToValueList();

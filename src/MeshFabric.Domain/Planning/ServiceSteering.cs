@@ -17,7 +17,7 @@ sealed record ServiceSteering(ValueList<OverlayRoute> Routes, ValueList<OverlayR
         var rules = back.SelectMany(g => NodePlanner.Families(remote).Select(f => new OverlayRule(NodePlanner.ReturnPriority, NodePlanner.ReturnTable + g.Ordinal, f, null, null, g.Ordinal + 1))).ToList();
         if (isGateway)
         {
-            var toPods = NodePlanner.ToPods(self, peers).Where(r => !peers.Exists(n => r.Destination == Cidr.Host(n.Address))).Select(r => r with { Table = NodePlanner.ServiceTable }).ToList();
+            var toPods = NodePlanner.ToPods(self, peers, NodePlanner.ServiceTable, n => n.PodPrefixes);
             routes.AddRange(toPods);
             rules.AddRange(NodePlanner.Families(toPods.Select(r => r.Destination)).Select(f => new OverlayRule(NodePlanner.ServicePriority, NodePlanner.ServiceTable, f, null, null, NodePlanner.TranslatedMark)));
         }

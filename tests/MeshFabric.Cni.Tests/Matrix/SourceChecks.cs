@@ -56,16 +56,15 @@ static class SourceChecks
     /// <summary>The far side asks a Service of this cluster by its ClusterIP: pods of both gateways' nodes and of the worker answer, and whichever gateway translated must get the answer back.</summary>
     public static async Task RemoteServiceAsync(Row row)
     {
-        var prefix = await row.Mesh.AdvertiseServicesAsync(row.Cluster, Cancellation);
-        IPAddress Mesh(IPAddress service) => new([.. prefix.Address.GetAddressBytes()[..2], .. service.GetAddressBytes()[2..]]);
+        var inMesh = await row.Mesh.AdvertiseServicesAsync(row.Cluster, Cancellation);
         var addresses = await AddressesAsync(row, $"{MatrixMesh.Hub}-n3");
         var farPods = Cidr.Parse(row.Lab.Topology.Cluster(MatrixMesh.Hub).Spec.PodCidr!);
-        var host = Request.OfAny(row[$"{MatrixMesh.Hub}-n3"], Mesh(Row.AllPods), [.. addresses.Where(farPods.Contains).Select(row.FarAddress)]);
-        List<Request> paths = [host, .. new[] { row.FarOnGateway, row.FarOnWorker }.SelectMany(f => new[] { Row.AllPods, Row.WorkerPodAlone }.Select(s => Request.Of(f, Mesh(s), row.FarAddress(f.Address!))))];
+        var host = Request.OfAny(row[$"{MatrixMesh.Hub}-n3"], inMesh(Row.AllPods), [.. addresses.Where(farPods.Contains).Select(row.FarAddress)]);
+        List<Request> paths = [host, .. new[] { row.FarOnGateway, row.FarOnWorker }.SelectMany(f => new[] { Row.AllPods, Row.WorkerPodAlone }.Select(s => Request.Of(f, inMesh(s), row.FarAddress(f.Address!))))];
         await Row.HealsAsync(paths, "the Services were advertised");
         await Row.ExpectAsync(paths, tries: 6);
         // An address that is no Service's is refused, not sent elsewhere.
-        Assert.Null(await PodClient.SeenAsAsync(row.FarOnWorker, Mesh(IPAddress.Parse("10.96.0.99")), Row.Soon, Cancellation));
+        Assert.Null(await PodClient.SeenAsAsync(row.FarOnWorker, inMesh(IPAddress.Parse("10.96.0.99")), Row.Soon, Cancellation));
     }
 
     /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods: it was the exemption that kept them. An agent that goes on repairs it.</summary>

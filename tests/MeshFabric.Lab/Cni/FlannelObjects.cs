@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using static MeshFabric.Lab.Cni.CniObjects;
 
 namespace MeshFabric.Lab.Cni;
@@ -6,6 +7,8 @@ namespace MeshFabric.Lab.Cni;
 /// <summary>Flannel's objects, by its manifest; Canal has the network's part too.</summary>
 static class FlannelObjects
 {
+    static readonly JsonSerializerOptions WithoutNulls = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+
     public static CniObjects Of(CniCluster cluster, string version, bool vxlan, bool nftables) => new()
     {
         DaemonSets = [DaemonSet("kube-flannel", "kube-flannel-ds", ("app", "flannel"), Container("kube-flannel", $"docker.io/flannel/flannel:{version}"))],
@@ -14,9 +17,9 @@ static class FlannelObjects
     };
 
     public static string NetConf(CniCluster cluster, bool vxlan, bool nftables) =>
-        cluster.Topology.Spec.PodCidr6 is { } six
-            ? JsonSerializer.Serialize(new { Network = cluster.Network.ToString(), EnableIPv6 = true, IPv6Network = six, EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } })
-            : JsonSerializer.Serialize(new { Network = cluster.Network.ToString(), EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } });
+        JsonSerializer.Serialize(
+            new { Network = cluster.Network.ToString(), EnableIPv6 = cluster.Topology.Spec.PodCidr6 is null ? (bool?)null : true, IPv6Network = cluster.Topology.Spec.PodCidr6, EnableNFTables = nftables, Backend = new { Type = vxlan ? "vxlan" : "host-gw" } },
+            WithoutNulls);
 
     public static Dictionary<string, string> Annotations(CniNode node, bool vxlan) => new()
     {

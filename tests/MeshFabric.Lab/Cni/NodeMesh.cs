@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
@@ -92,13 +93,8 @@ public sealed class NodeMesh : IAsyncDisposable
         return Cidr.Parse(prefix.TryGetProperty("alias", out var alias) && alias.GetString() is { Length: > 0 } text ? text : prefix.GetProperty("mesh").GetString() ?? local!);
     }
 
-    /// <summary>From now on its Services are reached by their ClusterIPs.</summary>
-    /// <returns>What the mesh knows its Service CIDR by.</returns>
-    public async Task<Cidr> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken)
-    {
-        using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "set", cluster, "--advertise-services", "true", "-o", "json"));
-        return Cidr.Parse(document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
-    }
+    /// <inheritdoc cref="MeshLab.AdvertiseServicesAsync"/>
+    public Task<Func<IPAddress, IPAddress>> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken) => _mesh.AdvertiseServicesAsync(cluster, cancellationToken);
 
     /// <summary>The lab goes away; what its programs said is for whoever reads a failure.</summary>
     public void KeepLogs(string folder)

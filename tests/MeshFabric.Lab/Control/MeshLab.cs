@@ -1,6 +1,9 @@
+using System.Net;
+using System.Text.Json;
 using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Control;
 
@@ -84,6 +87,16 @@ public sealed class MeshLab : IAsyncDisposable
     /// <summary>As <see cref="MfctlAsync"/>, whatever the exit code.</summary>
     public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) =>
         Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", "mfctl", .. words], cancellationToken);
+
+    /// <summary>From now on a cluster's Services are reached by their ClusterIPs.</summary>
+    /// <returns>What the other clusters reach a ClusterIP by.</returns>
+    public async Task<Func<IPAddress, IPAddress>> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken)
+    {
+        using var document = JsonDocument.Parse(await MfctlAsync(cancellationToken, "cluster", "set", cluster, "--advertise-services", "true", "-o", "json"));
+        var prefix = Cidr.Parse(document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
+        // The Service CIDRs of labs are of 16 bits.
+        return service => new IPAddress([.. prefix.Address.GetAddressBytes()[..2], .. service.GetAddressBytes()[2..]]);
+    }
 
     /// <summary>Joins a cluster as a person would: by its inventory file, by its Kubernetes API, or with agents that run as its pods.</summary>
     public async Task JoinAsync(string cluster, CancellationToken cancellationToken) =>
