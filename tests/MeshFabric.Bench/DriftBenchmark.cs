@@ -41,23 +41,20 @@ sealed class DriftBenchmark : IBenchmark
         var traffic = new List<double>();
         foreach (var (name, harm, repaired) in Harms)
         {
-            var times = new List<double>();
-            for (var round = 0; round < context.Rounds; round++)
+            figures.AddRange(await Rounds.RepairAsync(context, name, async () =>
             {
                 await mesh.Lab.ShellAsync("a-gw1", harm, cancellationToken);
                 var clock = Stopwatch.StartNew();
                 await HoldsAsync(mesh.Lab, "a-gw1", repaired, cancellationToken);
-                times.Add(clock.Elapsed.TotalSeconds);
+                var seconds = clock.Elapsed.TotalSeconds;
                 await HoldsAsync(mesh.Lab, TwoSites.From, $"ping -c 1 -W 1 {TwoSites.Target}", cancellationToken);
                 if (name == "deleted_device")
                 {
                     traffic.Add(clock.Elapsed.TotalSeconds);
                 }
-            }
 
-            context.Say($"{name}: median {times.Median():0.00} s, most {times.Max():0.00} s");
-            figures.Add(new Figure($"{name}_median_seconds", times.Median()));
-            figures.Add(new Figure($"{name}_max_seconds", times.Max(), "<= 5"));
+                return seconds;
+            }));
         }
 
         figures.Add(new Figure("deleted_device_to_traffic_max_seconds", traffic.Max(), "<= 5"));

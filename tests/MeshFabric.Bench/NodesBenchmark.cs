@@ -62,9 +62,9 @@ sealed class NodesBenchmark : IBenchmark
     static async Task<IReadOnlyList<Figure>> ThroughputAsync(Lab.Lab lab, BenchmarkContext context, CancellationToken cancellationToken)
     {
         // The first node is the gateway: its name is the first.
-        (string Name, string From, LabHost To)[] paths = [("gateways", "a-n1-p1", lab.Topology["b-n1-p1"]), ("workers", "a-n3-p1", lab.Topology["b-n3-p1"])];
-        var rates = paths.ToDictionary(p => p.Name, _ => new List<double>());
-        foreach (var (_, from, to) in paths)
+        (string From, LabHost To)[] paths = [("a-n1-p1", lab.Topology["b-n1-p1"]), ("a-n3-p1", lab.Topology["b-n3-p1"])];
+        var (gateways, workers) = (new List<double>(), new List<double>());
+        foreach (var (from, to) in paths)
         {
             await Traffic.ServeAsync(lab, to.Name, cancellationToken);
             await Until.TrueAsync(async () => (await lab.ExecAsync(from, ["ping", "-c", "1", "-W", "1", $"{to.Address}"], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(60), $"an answer from {to.Name}", cancellationToken);
@@ -72,25 +72,17 @@ sealed class NodesBenchmark : IBenchmark
 
         for (var round = 1; round <= context.Rounds; round++)
         {
-            var there = round % 2 == 1 ? paths : [.. paths.Reverse()];
-            var sums = paths.ToDictionary(p => p.Name, _ => 0.0);
-            foreach (var (name, from, to) in there.Concat(there.Reverse()))
-            {
-                sums[name] += await Traffic.TcpAsync(lab, from, $"{to.Address}", Seconds, 1, cancellationToken) / 2;
-            }
-
-            foreach (var (name, sum) in sums)
-            {
-                rates[name].Add(sum);
-            }
-
-            context.Say(string.Create(CultureInfo.InvariantCulture, $"round {round} of {context.Rounds}: between gateways {sums["gateways"]:0} Mbit/s, between workers {sums["workers"]:0}"));
+            var means = await Rounds.ThereAndBackAsync(round, paths, p => Traffic.TcpAsync(lab, p.From, $"{p.To.Address}", Seconds, 1, cancellationToken));
+            gateways.Add(means[0]);
+            workers.Add(means[1]);
+            context.Say(string.Create(CultureInfo.InvariantCulture, $"round {round} of {context.Rounds}: between gateways {gateways[^1]:0} Mbit/s, between workers {workers[^1]:0}"));
         }
 
         return
         [
-            new("workers_over_gateways_ratio", rates["workers"].Zip(rates["gateways"], (w, g) => w / g).Median(), ">= 0.9"),
-            .. paths.Select(p => new Figure($"{p.Name}_tcp_median_mbps", rates[p.Name].Median())),
+            new("workers_over_gateways_ratio", workers.Zip(gateways, (w, g) => w / g).Median(), ">= 0.9"),
+            new("gateways_tcp_median_mbps", gateways.Median()),
+            new("workers_tcp_median_mbps", workers.Median()),
         ];
     }
 
@@ -100,19 +92,15 @@ sealed class NodesBenchmark : IBenchmark
         var figures = new List<Figure>();
         foreach (var (name, harm, undo) in Harms)
         {
-            var times = new List<double>();
-            for (var round = 0; round < context.Rounds; round++)
+            figures.AddRange(await Rounds.RepairAsync(context, name, async () =>
             {
                 await lab.ShellAsync("a-n3", harm, cancellationToken);
                 var clock = Stopwatch.StartNew();
-                await Until.TrueAsync(async () => pod.Address!.Equals(await PodClient.SeenAsAsync(pod, far, Once, cancellationToken)), TimeSpan.FromSeconds(60), $"a flow that is seen as {pod.Address} after {name}", cancellationToken);
-                times.Add(clock.Elapsed.TotalSeconds);
+                await SeenAsItselfAsync(pod, far, $"after {name}", cancellationToken);
+                var seconds = clock.Elapsed.TotalSeconds;
                 await lab.ShellAsync("a-n3", undo, cancellationToken);
-            }
-
-            context.Say(string.Create(CultureInfo.InvariantCulture, $"{name}: median {times.Median():0.00} s, most {times.Max():0.00} s"));
-            figures.Add(new Figure($"{name}_median_seconds", times.Median()));
-            figures.Add(new Figure($"{name}_max_seconds", times.Max(), "<= 5"));
+                return seconds;
+            }));
         }
 
         return figures;
@@ -129,7 +117,7 @@ sealed class NodesBenchmark : IBenchmark
             await mesh.StartAgentAsync("a-n3", api, gateways: 1, cancellationToken);
             await Until.TrueAsync(async () => (await mesh.Lab.ExecAsync("a-n3", ["sh", "-c", "ip route show table 7712 | grep -q 10.20.0.0/16"], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(60), "routes to the mesh", cancellationToken);
             routed.Add(clock.Elapsed.TotalSeconds);
-            await Until.TrueAsync(async () => pod.Address!.Equals(await PodClient.SeenAsAsync(pod, far, Once, cancellationToken)), TimeSpan.FromSeconds(60), "the first answer", cancellationToken);
+            await SeenAsItselfAsync(pod, far, "of a node that begins", cancellationToken);
             reached.Add(clock.Elapsed.TotalSeconds);
         }
 
@@ -141,4 +129,7 @@ sealed class NodesBenchmark : IBenchmark
             new("node_added_to_answer_median_seconds", reached.Median()),
         ];
     }
+
+    static Task SeenAsItselfAsync(LabHost pod, IPAddress far, string when, CancellationToken cancellationToken) =>
+        Until.TrueAsync(async () => pod.Address!.Equals(await PodClient.SeenAsAsync(pod, far, Once, cancellationToken)), TimeSpan.FromSeconds(60), $"a flow that is seen as {pod.Address} {when}", cancellationToken);
 }

@@ -32,16 +32,9 @@ sealed class RemapBenchmark : IBenchmark
         var (plain, remapped) = (new List<double>(), new List<double>());
         for (var round = 1; round <= context.Rounds; round++)
         {
-            // There and back again, for what drifts during a round to weigh the same on both.
-            var sums = new[] { 0.0, 0.0 };
-            foreach (var which in round % 2 == 1 ? new[] { 0, 1, 1, 0 } : [1, 0, 0, 1])
-            {
-                sums[which] += await Traffic.TcpAsync(mesh.Lab, From, which == 1 ? Remapped : Plain, Seconds, 1, cancellationToken) / 2;
-            }
-
-            plain.Add(sums[0]);
-            remapped.Add(sums[1]);
-
+            var means = await Rounds.ThereAndBackAsync(round, [Plain, Remapped], to => Traffic.TcpAsync(mesh.Lab, From, to, Seconds, 1, cancellationToken));
+            plain.Add(means[0]);
+            remapped.Add(means[1]);
             context.Say($"round {round} of {context.Rounds}: plain {plain[^1]:0}, remapped {remapped[^1]:0} Mbit/s");
         }
 

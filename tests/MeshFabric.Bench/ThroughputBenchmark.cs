@@ -41,17 +41,14 @@ sealed class ThroughputBenchmark : IBenchmark
         var rtt = peers.ToDictionary(p => p.Name, _ => new List<double>());
         for (var round = 1; round <= context.Rounds; round++)
         {
-            // There and back again: what drifts during a round weighs the same on each. Every other round begins at the other end.
-            var there = round % 2 == 1 ? peers : [.. peers.Reverse()];
-            var sums = peers.ToDictionary(p => p.Name, _ => 0.0);
-            foreach (var (name, lab) in there.Concat(there.Reverse()))
+            var means = await Rounds.ThereAndBackAsync(round, peers, p => Traffic.TcpAsync(p.Lab, TwoSites.From, TwoSites.Target, Seconds, 1, cancellationToken));
+            foreach (var (peer, mean) in peers.Zip(means))
             {
-                sums[name] += await Traffic.TcpAsync(lab, TwoSites.From, TwoSites.Target, Seconds, 1, cancellationToken) / 2;
+                tcp[peer.Name].Add(mean);
             }
 
-            foreach (var (name, lab) in there)
+            foreach (var (name, lab) in Rounds.Order(round, peers))
             {
-                tcp[name].Add(sums[name]);
                 rtt[name].AddRange(await Traffic.PingAsync(lab, TwoSites.From, TwoSites.Target, cancellationToken));
             }
 
