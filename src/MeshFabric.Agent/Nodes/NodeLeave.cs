@@ -1,4 +1,5 @@
 using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Kubernetes.Networking;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.State;
 using MeshFabric.Net;
@@ -16,7 +17,7 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var removed = false;
+        var (removed, pools) = (false, gateway.IsEnrolled);
         string? said = null;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -27,6 +28,13 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
                     await RemoveAsync(stoppingToken);
                     removed = true;
                     LogLeft(log, settings.Node);
+                }
+
+                if (pools)
+                {
+                    // Another gateway that stays makes them anew.
+                    pools = false;
+                    await CalicoPools.ApplyAsync(api.Client, [], stoppingToken);
                 }
 
                 if (api.Node(settings.Node) is { } known && api.MeshNodes is not null)

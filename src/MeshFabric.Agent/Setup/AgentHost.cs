@@ -63,7 +63,7 @@ public static class AgentHost
             builder.Services.AddHostedService(s => s.GetRequiredService<ControlLink>());
             if (node is not null)
             {
-                AddNode(builder.Services, state, node).AddHostedService<NodeLoop>().AddHostedService<SlotKeeper>().AddHostedService<GatewayPublisher>();
+                AddNode(builder.Services, state, node).AddHostedService<NodeLoop>().AddHostedService<SlotKeeper>().AddHostedService<GatewayPublisher>().AddHostedService<CalicoPoolKeeper>();
             }
         }
 

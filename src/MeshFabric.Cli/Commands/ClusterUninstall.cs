@@ -174,6 +174,7 @@ static class ClusterUninstall
             await GoneAsync(run, request, "the agents' pods", async () => (await api.PodsAsync(cancellationToken)).Count == 0, cancellationToken);
         }
 
+        await MeshPools.DeleteAsync(api, cancellationToken);
         await GatewayNodes.UnlabelAsync(api, new HashSet<string>(), cancellationToken);
         foreach (var item in objects.Reverse().Where(o => o is not V1DaemonSet))
         {

@@ -15,6 +15,7 @@ static class LeaveChecks
     {
         await row.Mesh.LeaveAsync(row.Cluster, row.Api, Cancellation);
         await row.Api.DeleteServiceAsync(Row.ImportName, Cancellation);
+        Assert.Empty(await PoolChecks.OfMeshAsync(row) ?? []);
         foreach (var node in row.Nodes)
         {
             IReadOnlyList<string> difference = [];

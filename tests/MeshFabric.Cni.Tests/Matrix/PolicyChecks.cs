@@ -1,51 +1,64 @@
+using System.Net;
 using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
-using MeshFabric.Net;
 
 namespace MeshFabric.Cni.Tests.Matrix;
 
-/// <summary>The plug-in's policy engine judges the mesh by true sources, and nothing of ours gets past it.</summary>
+/// <summary>The plug-in's policy engine judges the mesh by true sources and destinations, and nothing of ours gets past it.</summary>
 static class PolicyChecks
 {
     static readonly TimeSpan Refused = TimeSpan.FromSeconds(2);
 
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static async Task PolicyAsync(Row row)
+    /// <summary>Who may ask a pod.</summary>
+    public static Task IngressAsync(Row row) => JudgeAsync(
+        row, PolicyDirection.Ingress,
+        [(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!)), (row.FarOnGateway, row.NearAddress(row.PodOnWorker.Address!))],
+        (row.PodOnGateway, row.PodOnWorker.Address!),
+        // Answers to what the pod itself asks are no new flows.
+        Request.Of(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(row.PodOnWorker.Address!)));
+
+    /// <summary>Whom a pod may ask.</summary>
+    public static Task EgressAsync(Row row) => JudgeAsync(
+        row, PolicyDirection.Egress,
+        [(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!)), (row.PodOnWorker, row.FarAddress(row.FarOnGateway.Address!))],
+        (row.PodOnWorker, row.PodOnGateway.Address!),
+        Request.Of(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), row.FarAddress(row.FarOnWorker.Address!)));
+
+    /// <param name="far">Flows between the clusters that the policy judges.</param>
+    /// <param name="near">One inside the cluster.</param>
+    /// <param name="other">The other way, which it does not concern.</param>
+    static async Task JudgeAsync(Row row, PolicyDirection direction, IReadOnlyList<(LabHost From, IPAddress To)> far, (LabHost From, IPAddress To) near, Request other)
     {
         var runtime = new CniRuntime(row.Lab, row.Cluster);
         var pod = row.PodOnWorker;
-        if (!await runtime.SetIngressAsync(pod, PolicyPeer.Nobody, Cancellation))
+        if (!await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Nobody, Cancellation))
         {
             throw new NotAskedException("no policy engine");
         }
 
         try
         {
-            await ReachAsync(row, far: false, near: false, "a policy that lets nobody in");
-            await runtime.SetIngressAsync(pod, PolicyPeer.Of(row.FarPrefix), Cancellation);
-            await ReachAsync(row, far: true, near: false, $"an ipBlock of {row.FarPrefix}");
-            await runtime.SetIngressAsync(pod, PolicyPeer.Pods, Cancellation);
-            await ReachAsync(row, far: false, near: true, "a podSelector");
-            // Answers to what the pod itself asks are no new flows.
-            await Row.ExpectAsync([Request.Of(pod, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(pod.Address!))]);
+            await ReachAsync(far, false, near, false, $"{direction} of nobody");
+            await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Of(row.FarPrefix), Cancellation);
+            await ReachAsync(far, true, near, false, $"{direction} of ipBlock {row.FarPrefix}");
+            await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Pods, Cancellation);
+            await ReachAsync(far, false, near, true, $"{direction} of a podSelector");
+            await Row.ExpectAsync([other]);
         }
         finally
         {
-            await runtime.SetIngressAsync(pod, null, Cancellation);
+            await runtime.SetPolicyAsync(pod, direction, null, Cancellation);
         }
 
         await Row.HealsAsync(row.PodPaths, "the policy was taken away");
     }
 
-    static async Task ReachAsync(Row row, bool far, bool near, string policy)
+    static async Task ReachAsync(IReadOnlyList<(LabHost From, IPAddress To)> far, bool farReach, (LabHost From, IPAddress To) near, bool nearReach, string policy)
     {
-        foreach (var (from, to, wanted) in new[]
-        {
-            (row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), far),
-            (row.FarOnGateway, row.NearAddress(row.PodOnWorker.Address!), far),
-            (row.PodOnGateway, row.PodOnWorker.Address!, near),
-        })
+        foreach (var (from, to, wanted) in far.Select(f => (f.From, f.To, farReach)).Append((near.From, near.To, nearReach)))
         {
             var seen = await PodClient.SeenAsAsync(from, to, wanted ? Row.Heal : Refused, Cancellation);
             Assert.True(seen is not null == wanted, $"with {policy}, {from.Name} {(wanted ? "does not reach" : "reaches")} {to}");

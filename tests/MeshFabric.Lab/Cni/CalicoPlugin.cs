@@ -45,8 +45,8 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
     public CniObjects Objects(CniCluster cluster) =>
         CalicoObjects.Of(cluster, kind == CalicoKind.VxlanInserting ? "v3.28.0" : "v3.29.0", HasTunnel, kind == CalicoKind.VxlanNftables);
 
-    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) =>
-        kind == CalicoKind.VxlanNftables ? CalicoPolicy.Nftables(cluster, node, pod, peer) : CalicoPolicy.Iptables(cluster, node, pod, peer);
+    public string Policy(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) =>
+        kind == CalicoKind.VxlanNftables ? CalicoPolicy.Nftables(cluster, node, pod, direction, peer) : CalicoPolicy.Iptables(cluster, node, pod, direction, peer);
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

@@ -2,20 +2,20 @@ using MeshFabric.Lab.Topology;
 
 namespace MeshFabric.Lab.Cni;
 
-/// <summary>What Felix writes for a policy on a pod: on the pod's node, in the chain of what goes to it.</summary>
+/// <summary>What Felix writes for a policy on a pod: on the pod's node, in the chain of what goes to it, or of what comes from it.</summary>
 static class CalicoPolicy
 {
     const string Selected = "cali40s:pods";
 
     /// <returns>A shell script; on other nodes than the pod's it does nothing.</returns>
-    public static string Iptables(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer)
+    public static string Iptables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer)
     {
         if (!node.Pods.Contains(pod))
         {
             return "true";
         }
 
-        var chain = $"cali-tw-{CalicoState.Device(pod)}";
+        var chain = $"cali-{Chain(direction)}-{CalicoState.Device(pod)}";
         return $"""
             ipset -exist create {Selected} hash:ip
             {string.Join('\n', cluster.Nodes.SelectMany(n => n.Pods).Select(p => $"ipset -exist add {Selected} {p.Address}"))}
@@ -25,27 +25,28 @@ static class CalicoPolicy
             -A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
             -A {chain} -m conntrack --ctstate INVALID -j DROP
             -A {chain} -j MARK --set-xmark 0x0/0x10000
-            {string.Join('\n', peer is null ? Profile(chain) : Rules(chain, peer))}
+            {string.Join('\n', peer is null ? Profile(chain, direction) : Rules(chain, direction, peer))}
             COMMIT
             END
             """;
     }
 
-    public static string Nftables(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer)
+    public static string Nftables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer)
     {
         if (!node.Pods.Contains(pod))
         {
             return "true";
         }
 
-        var chain = $"ip calico filter-cali-tw-{CalicoState.Device(pod)}";
+        var chain = $"ip calico filter-cali-{Chain(direction)}-{CalicoState.Device(pod)}";
+        var side = direction == PolicyDirection.Ingress ? "saddr" : "daddr";
         var pods = string.Join(", ", cluster.Nodes.SelectMany(n => n.Pods).Select(p => p.Address));
         var accepts = peer?.Kind switch
         {
             null => "",
-            PolicyPeerKind.Block => $"ip saddr {peer.Block} ",
-            PolicyPeerKind.Pods => $"ip saddr {{ {pods} }} ",
-            _ => "ip saddr 255.255.255.255 ",
+            PolicyPeerKind.Block => $"ip {side} {peer.Block} ",
+            PolicyPeerKind.Pods => $"ip {side} {{ {pods} }} ",
+            _ => $"ip {side} 255.255.255.255 ",
         };
         return $"""
             nft -f - <<'END'
@@ -60,19 +61,22 @@ static class CalicoPolicy
             """;
     }
 
-    static string[] Profile(string chain) =>
+    // To a workload, from a workload.
+    static string Chain(PolicyDirection direction) => direction == PolicyDirection.Ingress ? "tw" : "fw";
+
+    static string[] Profile(string chain, PolicyDirection direction) =>
     [
-        $"-A {chain} -j cali-pri-kns.default",
+        $"-A {chain} -j cali-{(direction == PolicyDirection.Ingress ? "pri" : "pro")}-kns.default",
         $"-A {chain} -m mark --mark 0x10000/0x10000 -j RETURN",
         $"-A {chain} -m comment --comment \"Drop if no profiles matched\" -j DROP",
     ];
 
-    static string[] Rules(string chain, PolicyPeer peer) =>
+    static string[] Rules(string chain, PolicyDirection direction, PolicyPeer peer) =>
     [
         .. peer.Kind switch
         {
-            PolicyPeerKind.Block => new[] { $"-A {chain} -s {peer.Block} -j MARK --set-xmark 0x10000/0x10000" },
-            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {Selected} src -j MARK --set-xmark 0x10000/0x10000"],
+            PolicyPeerKind.Block => new[] { $"-A {chain} {(direction == PolicyDirection.Ingress ? "-s" : "-d")} {peer.Block} -j MARK --set-xmark 0x10000/0x10000" },
+            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {Selected} {(direction == PolicyDirection.Ingress ? "src" : "dst")} -j MARK --set-xmark 0x10000/0x10000"],
             _ => [],
         },
         $"-A {chain} -m mark --mark 0x10000/0x10000 -j RETURN",

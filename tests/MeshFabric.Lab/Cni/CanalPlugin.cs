@@ -26,7 +26,7 @@ sealed class CanalPlugin : ICniPlugin
         Annotations = node => FlannelObjects.Annotations(node, vxlan: true),
     };
 
-    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => CalicoPolicy.Iptables(cluster, node, pod, peer);
+    public string Policy(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) => CalicoPolicy.Iptables(cluster, node, pod, direction, peer);
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

@@ -38,13 +38,13 @@ public sealed class CniRuntime
     }
 
     /// <summary>A policy on a pod, as the plug-in's engine enforces it, on all nodes.</summary>
-    /// <param name="peer">Whom it lets in; null takes the policy away.</param>
+    /// <param name="peer">Whom it lets in or lets it ask; null takes the policy away.</param>
     /// <returns>False: the plug-in enforces no policies.</returns>
-    public async Task<bool> SetIngressAsync(LabHost pod, PolicyPeer? peer, CancellationToken cancellationToken)
+    public async Task<bool> SetPolicyAsync(LabHost pod, PolicyDirection direction, PolicyPeer? peer, CancellationToken cancellationToken)
     {
         foreach (var node in _cluster.Nodes)
         {
-            if (_cluster.Plugin.Ingress(_cluster, node, pod, peer) is not { } script)
+            if (_cluster.Plugin.Policy(_cluster, node, pod, direction, peer) is not { } script)
             {
                 return false;
             }

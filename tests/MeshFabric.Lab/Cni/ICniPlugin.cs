@@ -23,8 +23,8 @@ interface ICniPlugin
     ReferencePods? Pods(CniCluster cluster, CniNode node) => null;
 
     /// <summary>A shell script that its policy engine would be at on a node of <paramref name="cluster"/> for a policy on a pod; null when the plug-in enforces none.</summary>
-    /// <param name="peer">Whom the policy lets in; null: there is no policy any more.</param>
-    string? Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => null;
+    /// <param name="peer">Whom the policy lets in, or lets the pod ask; null: there is no policy any more.</param>
+    string? Policy(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) => null;
 
     /// <summary>Adds one node's state, and its pods' links, to the script. The node has its address on eth0 already.</summary>
     void Build(NetworkScript script, CniCluster cluster, CniNode node);

@@ -2,6 +2,12 @@ using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Cni;
 
+public enum PolicyDirection
+{
+    Ingress,
+    Egress,
+}
+
 public enum PolicyPeerKind
 {
     Nobody,
@@ -13,7 +19,7 @@ public enum PolicyPeerKind
     Pods,
 }
 
-/// <summary>Whom a NetworkPolicy's ingress rule lets in.</summary>
+/// <summary>Whom a NetworkPolicy's rule lets in, or lets its pod ask.</summary>
 public sealed record PolicyPeer(PolicyPeerKind Kind, Cidr? Block = null)
 {
     public static readonly PolicyPeer Nobody = new(PolicyPeerKind.Nobody);

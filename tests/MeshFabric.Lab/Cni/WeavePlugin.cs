@@ -26,7 +26,8 @@ sealed class WeavePlugin : ICniPlugin
         ConfigMaps = [ConfigMap("kube-system", "weave-net")],
     };
 
-    public string Ingress(CniCluster cluster, CniNode node, LabHost pod, PolicyPeer? peer) => WeavePolicy.Ingress(pod, peer);
+    public string Policy(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) =>
+        direction == PolicyDirection.Ingress ? WeavePolicy.Ingress(pod, peer) : WeavePolicy.Egress(pod, peer);
 
     public void Build(NetworkScript script, CniCluster cluster, CniNode node)
     {

@@ -60,4 +60,21 @@ static class WeavePolicy
             PolicyPeerKind.Pods => $"; iptables-nft -A WEAVE-NPC-INGRESS -m set --match-set {All} src -m set --match-set {Selected} dst -j ACCEPT",
             _ => "",
         };
+
+    /// <summary>While a policy isolates what pods ask, the engine drops new flows that no rule marked.</summary>
+    public static string Egress(LabHost pod, PolicyPeer? peer)
+    {
+        const string drop = "WEAVE-NPC-EGRESS -m state --state NEW -m mark ! --mark 0x40000/0x40000 -j DROP";
+        const string custom = "iptables-nft -A WEAVE-NPC-EGRESS-CUSTOM";
+        var accepted = peer?.Kind switch
+        {
+            PolicyPeerKind.Block => $"-d {peer.Block} -m set --match-set {Selected} src",
+            PolicyPeerKind.Pods => $"-m set --match-set {All} dst -m set --match-set {Selected} src",
+            _ => null,
+        };
+        var rules = accepted is null ? "" : $"; {custom} {accepted} -j WEAVE-NPC-EGRESS-ACCEPT; {custom} {accepted} -j RETURN";
+        return "iptables-nft -F WEAVE-NPC-EGRESS-CUSTOM; " + (peer is null
+            ? $"ipset -exist add {OpenOut} {pod.Address}; ipset -exist del {Selected} {pod.Address}; iptables-nft -D {drop}"
+            : $"ipset -exist del {OpenOut} {pod.Address}; ipset -exist add {Selected} {pod.Address}; iptables-nft -C {drop} 2>/dev/null || iptables-nft -A {drop}" + rules);
+    }
 }

@@ -3,8 +3,10 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using k8s;
 using k8s.Models;
+using MeshFabric.Agent.Kubernetes.Networking;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Installation;
+using MeshFabric.Net;
 using MeshFabric.Server.Tests.Control;
 using MeshFabric.Server.Tests.Services;
 
@@ -81,6 +83,28 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
         Assert.Empty(await LabelledAsync());
 
         async Task<IReadOnlyList<string>> LabelledAsync() => [.. (await _admin.CoreV1.ListNodeAsync(labelSelector: "meshfabric.io/gateway", cancellationToken: Cancel)).Items.Select(n => n.Metadata.Name)];
+    }
+
+    [Fact]
+    public async Task Pools_that_an_agent_has_left_in_Calico_are_deleted_and_others_are_not()
+    {
+        await CalicoKinds.DefineAsync(_admin, Cancel);
+        try
+        {
+            await CalicoKinds.CreatePoolAsync(_admin, "default-ipv4-ippool", "192.168.0.0/16", Cancel);
+            await CalicoPools.ApplyAsync(_admin, [Cidr.Parse("10.245.0.0/16")], Cancel);
+            await using var agents = Agents("aurora");
+            Assert.Equal(0, (await JoinAsync("aurora")).Code);
+
+            var left = await LeaveAsync("aurora");
+
+            Assert.True(left.Code == 0, left.Error);
+            Assert.Equal(["default-ipv4-ippool"], (await CalicoKinds.PoolsAsync(_admin, Cancel)).Keys);
+        }
+        finally
+        {
+            await CalicoKinds.UndefineAsync(_admin, Cancel);
+        }
     }
 
     [Fact]

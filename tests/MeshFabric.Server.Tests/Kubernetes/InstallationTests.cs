@@ -5,8 +5,10 @@ using k8s;
 using k8s.Autorest;
 using k8s.Models;
 using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Kubernetes.Networking;
 using MeshFabric.Agent.Nodes;
 using MeshFabric.Installation;
+using MeshFabric.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using AgentApi = MeshFabric.Agent.Nodes.ClusterApi;
 using ClusterApi = MeshFabric.Cli.Installing.ClusterApi;
@@ -134,6 +136,37 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
             var there = await admin.CustomObjects.GetClusterCustomObjectAsync<MeshNodeObject>(InstallationNames.Group, InstallationNames.GroupVersion, InstallationNames.Nodes, name, cancellationToken: Cancel);
             Assert.True(MeshNodeStatus.Same(status, there.Status));
             await DeleteCustomAsync(admin, name);
+        }
+    }
+
+    [Fact]
+    public async Task With_these_rights_an_agent_keeps_the_mesh_in_Calicos_pools_and_takes_it_out()
+    {
+        using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
+        await ApplyAsync(api);
+        using var admin = server.Api.Client();
+        using var agent = new k8s.Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(await server.KubeconfigOfAsync(InstallationNames.Namespace, InstallationNames.Agent, Cancel)));
+        // Without Calico there is nothing to do.
+        await CalicoPools.ApplyAsync(agent, [Cidr.Parse("10.245.0.0/16")], Cancel);
+        await CalicoKinds.DefineAsync(admin, Cancel);
+        try
+        {
+            await CalicoKinds.CreatePoolAsync(admin, "default-ipv4-ippool", "192.168.0.0/16", Cancel);
+
+            await CalicoPools.ApplyAsync(agent, [Cidr.Parse("10.245.0.0/16"), Cidr.Parse("10.246.0.0/28"), Cidr.Parse("fd10:2::/48")], Cancel);
+            var first = await CalicoKinds.PoolsAsync(admin, Cancel);
+            await CalicoPools.ApplyAsync(agent, [Cidr.Parse("10.246.0.0/28"), Cidr.Parse("10.247.0.0/16")], Cancel);
+            var second = await CalicoKinds.PoolsAsync(admin, Cancel);
+            await CalicoPools.ApplyAsync(agent, [], Cancel);
+            var last = await CalicoKinds.PoolsAsync(admin, Cancel);
+
+            Assert.Equal(["10.245.0.0/16 26", "10.246.0.0/28 28", "192.168.0.0/16 26", "fd10:2::/48 122"], Sorted(first.Values.Select(p => $"{p.GetProperty("cidr")} {p.GetProperty("blockSize")}")));
+            Assert.Equal(["10.246.0.0/28", "10.247.0.0/16", "192.168.0.0/16"], Sorted(second.Values.Select(p => $"{p.GetProperty("cidr")}")));
+            Assert.Equal(["default-ipv4-ippool"], last.Keys);
+        }
+        finally
+        {
+            await CalicoKinds.UndefineAsync(admin, Cancel);
         }
     }
 

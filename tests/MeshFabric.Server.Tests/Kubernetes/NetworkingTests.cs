@@ -44,11 +44,7 @@ public sealed class NetworkingTests
 
     static async Task CreateAsync(IKubernetes admin, string name)
     {
-        foreach (var kind in new[] { ("ippools", "IPPool"), ("blockaffinities", "BlockAffinity"), ("felixconfigurations", "FelixConfiguration") })
-        {
-            await admin.ApiextensionsV1.CreateCustomResourceDefinitionAsync(Definition(kind.Item1, kind.Item2), cancellationToken: Cancel);
-        }
-
+        await CalicoKinds.DefineAsync(admin, Cancel);
         var snapshot = CannedCluster.Read(name);
         var cni = snapshot.Settings.Cni;
         foreach (var space in cni.DaemonSets.Select(d => d.Metadata.NamespaceProperty).Distinct().Except(["kube-system"]))
@@ -90,45 +86,10 @@ public sealed class NetworkingTests
         {
             foreach (var item in items)
             {
-                await CreateCustomAsync(admin, plural, item);
+                await admin.CustomObjects.CreateClusterCustomObjectAsync(item, CalicoKinds.Group, CalicoKinds.Version, plural, cancellationToken: Cancel);
             }
         }
     }
-
-    // A definition is served a moment after it was accepted.
-    static async Task CreateCustomAsync(IKubernetes admin, string plural, JsonElement item) => await Until.TrueAsync(async () =>
-    {
-        try
-        {
-            await admin.CustomObjects.CreateClusterCustomObjectAsync(item, "crd.projectcalico.org", "v1", plural, cancellationToken: Cancel);
-            return true;
-        }
-        catch (k8s.Autorest.HttpOperationException e) when (e.Response.StatusCode == System.Net.HttpStatusCode.NotFound)
-        {
-            return false;
-        }
-    }, TimeSpan.FromSeconds(60), $"the API to serve {plural}", Cancel);
-
-    static V1CustomResourceDefinition Definition(string plural, string kind) => new()
-    {
-        Metadata = new() { Name = $"{plural}.crd.projectcalico.org" },
-        Spec = new V1CustomResourceDefinitionSpec
-        {
-            Group = "crd.projectcalico.org",
-            Scope = "Cluster",
-            Names = new V1CustomResourceDefinitionNames { Plural = plural, Singular = kind.ToLowerInvariant(), Kind = kind },
-            Versions =
-            [
-                new V1CustomResourceDefinitionVersion
-                {
-                    Name = "v1",
-                    Served = true,
-                    Storage = true,
-                    Schema = new V1CustomResourceValidation { OpenAPIV3Schema = new V1JSONSchemaProps { Type = "object", XKubernetesPreserveUnknownFields = true } },
-                },
-            ],
-        },
-    };
 
     static Case Expected(string name) =>
         JsonSerializer.Deserialize<Case>(File.ReadAllText(Path.Combine(CannedCluster.Folder, name + ".json")), MeshJson.Options)!;

@@ -7,7 +7,8 @@ namespace MeshFabric.Agent.Kubernetes.Networking;
 /// <summary>What Calico's objects say. Pure.</summary>
 static class CalicoReading
 {
-    const string ManagedBy = "app.kubernetes.io/managed-by";
+    public const string ManagedBy = "app.kubernetes.io/managed-by";
+    public const string Us = "meshfabric";
 
     /// <summary>False where Calico only enforces policies and another plug-in carries the packets.</summary>
     public static bool CarriesPods(V1DaemonSet set, CniSettings cni)
@@ -55,12 +56,13 @@ static class CalicoReading
     static IEnumerable<JsonElement> Pools(CalicoObjects calico) => calico.Pools.Where(p =>
         !Flag(p, "spec", "disabled") && !IsOurs(p) && (At(p, "spec", "allowedUses") is not { ValueKind: JsonValueKind.Array } uses || uses.EnumerateArray().Any(u => u.ValueKind == JsonValueKind.String && u.GetString() == "Workload")));
 
-    static bool IsOurs(JsonElement pool) => At(pool, "metadata", "labels") is { ValueKind: JsonValueKind.Object } labels
-        && labels.TryGetProperty(ManagedBy, out var by) && by.ValueKind == JsonValueKind.String && by.GetString() == "meshfabric";
+    /// <summary>One of <see cref="CalicoPools"/>.</summary>
+    public static bool IsOurs(JsonElement pool) => At(pool, "metadata", "labels") is { ValueKind: JsonValueKind.Object } labels
+        && labels.TryGetProperty(ManagedBy, out var by) && by.ValueKind == JsonValueKind.String && by.GetString() == Us;
 
-    static string Text(JsonElement item, params string[] path) => At(item, path) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";
+    public static string Text(JsonElement item, params string[] path) => At(item, path) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";
 
-    static bool Flag(JsonElement item, params string[] path) => At(item, path) is { ValueKind: JsonValueKind.True };
+    public static bool Flag(JsonElement item, params string[] path) => At(item, path) is { ValueKind: JsonValueKind.True };
 
     static JsonElement? At(JsonElement item, params string[] path)
     {

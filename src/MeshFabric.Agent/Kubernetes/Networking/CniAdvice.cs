@@ -14,7 +14,7 @@ static class CniAdvice
             CniPlugin.AwsVpc => "Add the mesh's CIDRs to AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS of aws-node, and open the agents' UDP ports in the security groups.",
             CniPlugin.Azure => "Add the mesh's CIDRs to nonMasqueradeCIDRs in a ConfigMap of azure-ip-masq-agent, and open the agents' UDP ports in the network security group.",
             CniPlugin.Gke => "Add the mesh's CIDRs to nonMasqueradeCIDRs of ip-masq-agent, and open the agents' UDP ports in the VPC's firewall; with Dataplane V2 see Cilium.",
-            CniPlugin.Calico when proxy is { Name: "calico" } => "Calico's eBPF data path needs a disabled IPPool for each CIDR of the mesh and our devices in bpfL3IfacePattern.",
+            CniPlugin.Calico when proxy is { Name: "calico" } => "The gateways keep a disabled IPPool for each CIDR of the mesh; name our devices in bpfL3IfacePattern of the FelixConfiguration (^(mf|meshx).*).",
             _ => null,
         };
         if (advice is not null)

@@ -9,7 +9,6 @@ sealed class CniSettingsReader(IKubernetes client)
 {
     const int PodLimit = 250;
     const int ObjectLimit = 5000;
-    const string CalicoGroup = "crd.projectcalico.org";
     const string OperatorGroup = "operator.tigera.io";
 
     static readonly (string App, string ConfigMap)[] ConfigMaps =
@@ -55,15 +54,15 @@ sealed class CniSettingsReader(IKubernetes client)
 
     async Task<CalicoObjects> CalicoAsync(PermittedReads reads, CancellationToken cancellationToken) => new()
     {
-        Pools = await ListAsync(reads, "ippools", RbacRule.CalicoPools, cancellationToken),
+        Pools = await ListAsync(reads, CalicoPools.Plural, RbacRule.CalicoPools, cancellationToken),
         BlockAffinities = await ListAsync(reads, "blockaffinities", RbacRule.CalicoBlocks, cancellationToken),
-        Felix = await GetAsync(reads, CalicoGroup, "felixconfigurations", RbacRule.CalicoFelix, cancellationToken),
+        Felix = await GetAsync(reads, CalicoPools.Group, "felixconfigurations", RbacRule.CalicoFelix, cancellationToken),
         Installation = await GetAsync(reads, OperatorGroup, "installations", RbacRule.CalicoInstallation, cancellationToken),
     };
 
     async Task<IReadOnlyList<JsonElement>> ListAsync(PermittedReads reads, string plural, RbacRule rule, CancellationToken cancellationToken)
     {
-        var list = await reads.TryAsync($"list {plural} of {CalicoGroup}", rule, () => client.CustomObjects.ListClusterCustomObjectAsync(CalicoGroup, "v1", plural, limit: ObjectLimit, cancellationToken: cancellationToken));
+        var list = await reads.TryAsync($"list {plural} of {CalicoPools.Group}", rule, () => client.CustomObjects.ListClusterCustomObjectAsync(CalicoPools.Group, "v1", plural, limit: ObjectLimit, cancellationToken: cancellationToken));
         return list is JsonElement json && json.TryGetProperty("items", out var items) ? [.. items.EnumerateArray()] : [];
     }
 
