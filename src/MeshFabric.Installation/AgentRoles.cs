@@ -6,27 +6,28 @@ namespace MeshFabric.Installation;
 public static class AgentRoles
 {
     /// <summary>Of the CNI plug-ins and of kubeadm. They differ in their namespaces, so the rule is for the whole cluster, by name.</summary>
-    static readonly string[] ConfigMaps = ["kubeadm-config", "kube-proxy", "kube-flannel-cfg", "canal-config", "calico-config", "cilium-config", "weave-net", "aws-node", "ip-masq-agent"];
+    static readonly string[] ConfigMaps = ["kubeadm-config", "kube-proxy", "kube-flannel-cfg", "canal-config", "calico-config", "cilium-config"];
 
     /// <summary>In the whole cluster.</summary>
     public static IList<V1PolicyRule> InCluster() =>
     [
-        Rule("", ["nodes"], "get", "list", "watch"),
-        Rule("", ["pods"], "list", "watch"),
+        Rule("", ["nodes"], "list", "watch"),
+        Rule("", ["pods"], "list"),
         Rule("apps", ["daemonsets"], "list"),
         Named("", ["configmaps"], ConfigMaps, "get"),
         Rule("networking.k8s.io", ["servicecidrs"], "list"),
-        Rule("crd.projectcalico.org", ["ippools"], "get", "list", "create", "delete"),
+        Rule("crd.projectcalico.org", ["ippools"], "list", "create", "delete"),
         Rule("crd.projectcalico.org", ["blockaffinities"], "list"),
         Rule("crd.projectcalico.org", ["felixconfigurations"], "get"),
         Rule("operator.tigera.io", ["installations"], "get"),
-        Rule(InstallationNames.Group, [InstallationNames.Gateways, InstallationNames.Nodes], "get", "list", "watch", "create", "update", "patch", "delete"),
+        Rule(InstallationNames.Group, [InstallationNames.Gateways], "list", "watch", "create", "update", "delete"),
+        Rule(InstallationNames.Group, [InstallationNames.Nodes], "list", "watch", "create", "update"),
     ];
 
     /// <summary>In the agents' own namespace: the gateway slots, and the Service that asks for the Service CIDR.</summary>
     public static IList<V1PolicyRule> InNamespace() =>
     [
-        Rule("coordination.k8s.io", ["leases"], "get", "list", "watch", "create", "update", "delete"),
+        Rule("coordination.k8s.io", ["leases"], "list", "create", "update"),
         Rule("", ["services"], "create", "delete"),
     ];
 

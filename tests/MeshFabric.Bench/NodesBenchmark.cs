@@ -18,20 +18,24 @@ sealed class NodesBenchmark : IBenchmark
     const string Pods = "10.10.0.0/16";
     static readonly TimeSpan Once = TimeSpan.FromMilliseconds(500);
 
+    const string Saved = "/dev/shm/mfbench-rules";
+    const string Save = $"iptables-nft-save >{Saved}";
+    const string Restore = $"iptables-nft-restore <{Saved}; rm {Saved}";
+
     // As when the plug-in and kube-proxy restart, when an administrator flushes, and when Docker is installed.
     static readonly (string Name, string Harm, string Undo)[] Harms =
     [
-        ("rules_rewritten", "iptables-nft-save >/run/before; iptables-nft -t nat -F; iptables-nft -F; iptables-nft-restore </run/before", "true"),
-        ("iptables_flushed", "iptables-nft-save >/dev/shm/mfbench-rules; iptables-nft -F", "iptables-nft-restore </dev/shm/mfbench-rules; rm /dev/shm/mfbench-rules"),
+        ("rules_rewritten", $"{Save}; iptables-nft -t nat -F; iptables-nft -F; grep -v MESHFABRIC {Saved} | iptables-nft-restore", $"rm {Saved}"),
+        ("iptables_flushed", $"{Save}; iptables-nft -P FORWARD DROP; iptables-nft -t nat -F; iptables-nft -F", Restore),
+        ("forward_drops", $"{Save}; iptables-nft -P FORWARD DROP; iptables-nft -F FORWARD", Restore),
         ("own_table_deleted", "nft delete table inet meshfabric-node", "true"),
-        ("forward_drops", "iptables-nft -P FORWARD DROP; iptables-nft -F MESHFABRIC-TRANSIT; iptables-nft -F MESHFABRIC-EDGE", "iptables-nft -P FORWARD ACCEPT"),
     ];
 
     public string Name => "nodes";
 
     public string Description =>
         "Two clusters with the state of flannel (host-gw), three nodes each, of which one is the gateway. TCP, one stream, from a pod on a worker to a pod on a worker, and from a pod on a gateway to a pod on a gateway, in turns, there and back again; " +
-        "the ratio is the median of the rounds' ratios. Then on a worker: its rules are written again, iptables is flushed, our own table is deleted, FORWARD drops; the time until a new flow of its pod reaches a pod of the other cluster and is seen with its own address. " +
+        "the ratio is the median of the rounds' ratios. Then on a worker: all rules but ours are written again, iptables is flushed with a policy of DROP, FORWARD drops and has no rule, our own table is deleted; the time until a new flow of its pod reaches a pod of the other cluster and is seen with its own address. " +
         "Last, a node without an agent gets one: the time from the start of the program until its routes to the mesh are there.";
 
     public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 using k8s;
 using k8s.Models;
 using MeshFabric.Lab.Kubelets;
@@ -68,7 +69,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     }
 
     [Fact]
-    public async Task A_node_that_comes_to_a_running_cluster_is_routed_as_soon_as_its_agent_runs()
+    public async Task A_node_that_comes_to_a_running_cluster_is_routed_as_soon_as_its_agent_runs_and_takes_the_place_of_a_gateway_that_is_lost()
     {
         var node = Borealis.Nodes[2];
         var adding = Borealis.AddNodeAsync(node, Cancellation);
@@ -83,13 +84,39 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         var there = Assert.Single(onEach, p => p.Spec.NodeName == node.Name);
         await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
         await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
+
+        // Nobody puts a label on it.
+        var lost = Borealis.Nodes[0];
+        Assert.Equal([lost.Name, Borealis.Nodes[1].Name], await GatewayNodesAsync());
+        await lost.PowerOffAsync(Cancellation);
+        try
+        {
+            var off = TimeProvider.System.GetTimestamp();
+            await Until.TrueAsync(async () => (await GatewayNodesAsync()).SequenceEqual([Borealis.Nodes[1].Name, node.Name]) && await ConnectedGatewaysAsync() == 2, OneCluster.Limit, $"{node.Name} to be a gateway in the place of {lost.Name}", Cancellation);
+            await SayAsync($"another node is the gateway {TimeProvider.System.GetElapsedTime(off).TotalSeconds:0.0} s after the power cut");
+            await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+            await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
+        }
+        finally
+        {
+            await lost.PowerOnAsync(Cancellation);
+            await Borealis.UntilReadyAsync(OneCluster.Limit, Cancellation);
+        }
+
+        // When it is back it is a node like others.
+        await EchoWorkload.RunAsync(Borealis, "replaced", 3, Cancellation);
+        var back = Assert.Single(await EchoWorkload.ReadyAsync(Borealis, "replaced", Cancellation), p => p.Spec.NodeName == lost.Name);
+        await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
+        Assert.Equal([Borealis.Nodes[1].Name, node.Name], await GatewayNodesAsync());
     }
 
     [Fact]
     public async Task Pods_are_reached_again_when_a_gateway_node_loses_power()
     {
         var (aurora, borealis) = await RunAsync("power-cut", 2);
-        var lost = Borealis.Nodes[0];
+        var gateways = await GatewayNodesAsync();
+        var lost = Borealis.Nodes.First(n => n.Name == gateways[0]);
         var survivor = borealis.First(p => p.Spec.NodeName != lost.Name);
         await using var stream = PingStream.Start(Aurora.HostOf(aurora[0]), JoinedClusters.InMesh(survivor));
         await Until.TrueAsync(() => stream.Answered > 50, OneCluster.Limit, "answers before the power cut", Cancellation);
@@ -174,6 +201,19 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     {
         var pods = await Borealis.Client.CoreV1.ListNamespacedPodAsync("meshfabric-system", fieldSelector: $"spec.nodeName={node}", cancellationToken: Cancellation);
         return pods.Items.Any(p => p.Status.Phase == "Running");
+    }
+
+    /// <summary>Names of the nodes that are gateways, sorted.</summary>
+    async Task<IReadOnlyList<string>> GatewayNodesAsync()
+    {
+        var list = (JsonElement)await Borealis.Client.CustomObjects.ListClusterCustomObjectAsync("meshfabric.io", "v1alpha1", "meshgateways", cancellationToken: Cancellation);
+        return [.. list.GetProperty("items").EnumerateArray().Select(g => g.GetProperty("spec").GetProperty("node").GetString()!).Order(StringComparer.Ordinal)];
+    }
+
+    async Task<int> ConnectedGatewaysAsync()
+    {
+        using var cluster = JsonDocument.Parse(await joined.Mesh.MfctlAsync(Cancellation, "cluster", "get", "borealis", "-o", "json"));
+        return cluster.RootElement.GetProperty("status").GetProperty("gatewaysConnected").GetInt32();
     }
 
     async Task<bool> IsRoutedAsync(string node)

@@ -76,7 +76,7 @@ sealed record RbacRule(string Group, string Resource, string Verbs, string? Name
     public static readonly RbacRule ServiceProbe = new("", "services", "create", "default");
     public static readonly RbacRule Version = new("", "nonResourceURLs /version", "get");
 
-    public static RbacRule Leases(string @namespace) => new("coordination.k8s.io", "leases", "get, list, watch, create, update, delete", @namespace);
+    public static RbacRule Leases(string @namespace) => new("coordination.k8s.io", "leases", "list, create, update", @namespace);
 
     public string RoleKind => Namespace is null ? "ClusterRole" : $"Role in namespace {Namespace}";
 

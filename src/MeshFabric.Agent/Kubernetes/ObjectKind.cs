@@ -27,14 +27,14 @@ static class ObjectKinds
         (client, version, seconds, onError, cancellationToken) =>
             client.CoreV1.WatchListNodeAsync(allowWatchBookmarks: true, resourceVersion: version, timeoutSeconds: seconds, onError: onError, cancellationToken: cancellationToken)!);
 
-    public static readonly ObjectKind<MeshGatewayObject> MeshGateways = Own<MeshGatewayObject>(MeshGatewayObject.Plural);
+    public static readonly ObjectKind<MeshGatewayObject> MeshGateways = Own<MeshGatewayObject>(MeshGatewayObject.Plural, "list, watch, create, update, delete");
 
-    public static readonly ObjectKind<MeshNodeObject> MeshNodes = Own<MeshNodeObject>(MeshNodeObject.Plural);
+    public static readonly ObjectKind<MeshNodeObject> MeshNodes = Own<MeshNodeObject>(MeshNodeObject.Plural, "list, watch, create, update");
 
     // Objects of our own group, for the whole cluster.
-    static ObjectKind<T> Own<T>(string plural) where T : IKubernetesObject<V1ObjectMeta> => new(
+    static ObjectKind<T> Own<T>(string plural, string verbs) where T : IKubernetesObject<V1ObjectMeta> => new(
         plural,
-        new RbacRule(MeshObjects.Group, plural, "get, list, watch, create, update, patch, delete"),
+        new RbacRule(MeshObjects.Group, plural, verbs),
         async (client, limit, next, cancellationToken) =>
         {
             using var page = await client.CustomObjects.ListClusterCustomObjectWithHttpMessagesAsync<MeshObjectList<T>>(

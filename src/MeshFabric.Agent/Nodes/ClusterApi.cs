@@ -37,6 +37,8 @@ sealed class ClusterApi : BackgroundService, INodeObservations
 
     public IReadOnlyList<MeshNodeObject>? MeshNodes => _meshNodes.Objects;
 
+    public IReadOnlyList<MeshGatewayObject>? MeshGateways => _gateways.Objects;
+
     /// <summary>What the agents of the nodes wrote, by node.</summary>
     IReadOnlyDictionary<string, NodeObservation> INodeObservations.Current =>
         (_meshNodes.Objects ?? []).Where(n => n.Status.Observation is not null).ToDictionary(n => n.Metadata.Name, n => n.Status.Observation!);
@@ -67,6 +69,20 @@ sealed class ClusterApi : BackgroundService, INodeObservations
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict || (known && e.Response.StatusCode == HttpStatusCode.NotFound))
         {
             // Made, changed or deleted since we read it.
+        }
+    }
+
+    /// <summary>Unless somebody wrote it anew since we read it.</summary>
+    public async Task DeleteAsync<T>(string plural, T item, CancellationToken cancellationToken) where T : IKubernetesObject<V1ObjectMeta>
+    {
+        var known = new V1DeleteOptions { Preconditions = new V1Preconditions { ResourceVersion = item.Metadata.ResourceVersion } };
+        try
+        {
+            await Client.CustomObjects.DeleteClusterCustomObjectAsync(MeshObjects.Group, MeshObjects.Version, plural, item.Metadata.Name, known, cancellationToken: cancellationToken);
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.NotFound)
+        {
+            // The watch will tell.
         }
     }
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Agent.Nodes;
 
-/// <summary>While this node is a gateway: tells the other nodes of its cluster what to send to it, by the cluster's own API.</summary>
+/// <summary>While this node is a gateway: tells the other nodes of its cluster what to send to it, by the cluster's own API; and that it is one no longer.</summary>
 sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayLoop gateway, AgentView view, TimeProvider time, ILogger<GatewayPublisher> log) : BackgroundService
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
@@ -42,6 +42,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 
     async Task PublishAsync(CancellationToken cancellationToken)
     {
+        await WithdrawAsync(state.IsEnrolled ? state.ReadIdentity().Gateway : null, cancellationToken);
         if (!state.IsEnrolled || gateway.Config is not { } config || api.Facts is not { } facts)
         {
             return;
@@ -71,8 +72,21 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         await api.WriteAsync(MeshGatewayObject.Plural, new MeshGatewayObject { Metadata = new V1ObjectMeta { Name = config.Gateway, ResourceVersion = present?.Metadata.ResourceVersion }, Spec = spec }, cancellationToken);
     }
 
+    // A gateway that this node was once, before another took it or there were to be fewer: nobody else knows that it is gone.
+    async Task WithdrawAsync(string? current, CancellationToken cancellationToken)
+    {
+        foreach (var old in (api.MeshGateways ?? []).Where(g => g.Spec.Node == settings.Node && g.Metadata.Name != current))
+        {
+            await api.DeleteAsync(MeshGatewayObject.Plural, old, cancellationToken);
+            LogWithdrawn(log, settings.Node, old.Metadata.Name);
+        }
+    }
+
     static List<string> Texts(ValueList<Cidr> cidrs) => cidrs.Select(c => c.ToString()).ToList();
 
     [LoggerMessage(5421, LogLevel.Warning, "Gateway: {Reason}; trying again")]
     static partial void LogFailed(ILogger logger, string reason);
+
+    [LoggerMessage(5422, LogLevel.Information, "{Node} is no longer gateway {Gateway}")]
+    static partial void LogWithdrawn(ILogger logger, string node, string gateway);
 }

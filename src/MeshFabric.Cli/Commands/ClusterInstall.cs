@@ -161,6 +161,7 @@ static class ClusterInstall
             return (agents.All, $"{agents}", agents.Troubles);
         }, $"kubectl -n {InstallationNames.Namespace} get pods -o wide", cancellationToken);
 
+        await RemoveExcessAsync(session, request, cancellationToken);
         var wanted = Math.Min(request.Settings.Gateways, GatewayNodes.Candidates(await api.NodesAsync(cancellationToken)));
         session.Step(5, steps, $"waiting until {wanted} gateway(s) are enrolled");
         await UntilAsync(session, request, async () =>
@@ -182,6 +183,17 @@ static class ClusterInstall
             return (done, $"{status.TunnelsConnected} of {status.TunnelsWanted} tunnels connected", unmet);
         }, $"mfctl tunnel list --cluster {request.Name}", cancellationToken);
         return ExitCode.Ok;
+    }
+
+    /// <summary>Gateways from when there were to be more: their agents have left them by now, and nobody else will.</summary>
+    static async Task RemoveExcessAsync(Session session, InstallRequest request, CancellationToken cancellationToken)
+    {
+        var present = await session.Client.ListAsync<GatewayResource>($"gateways?cluster={Uri.EscapeDataString(request.Name)}", cancellationToken);
+        foreach (var name in present.Select(g => g.Spec.Name).Where(n => GatewayNodes.SlotNumber(n) > request.Settings.Gateways))
+        {
+            session.Note($"      removing {name}: there are to be {request.Settings.Gateways} gateway(s)");
+            await session.Client.DeleteGatewayAsync(request.Name, name, cancellationToken);
+        }
     }
 
     /// <summary>Tells each change of how far it is, and at the end what was missing.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using k8s;
 using k8s.Models;
 using MeshFabric.Installation;
@@ -47,6 +48,10 @@ static class GatewayNodes
             await api.ApplyAsync(Labelled(node.Metadata.Name, null), cancellationToken);
         }
     }
+
+    /// <summary>N of a gateway that is named gwN, as those of agents in pods are; 0 of any other.</summary>
+    public static int SlotNumber(string gateway) =>
+        gateway.StartsWith("gw", StringComparison.Ordinal) && int.TryParse(gateway.AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     static bool IsLabelOurs(V1Node node) => node.Metadata.ManagedFields?.Any(f => f is { Manager: InstallationNames.FieldManager, Operation: "Apply" }) == true;
 

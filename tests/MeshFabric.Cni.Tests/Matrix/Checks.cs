@@ -5,8 +5,9 @@ static class Checks
 {
     public static readonly IReadOnlyList<(string Name, Func<Row, Task> Run)> All =
     [
-        ("joins", _ => Task.CompletedTask),
+        ("joins, three facts", DetectionChecks.ThreeFactsAsync),
         ("sources kept, pods", SourceChecks.PodsAsync),
+        ("sources kept, ICMP", SourceChecks.IcmpAsync),
         ("sources kept, host network", SourceChecks.HostNetworkAsync),
         ("sources kept, imported Service", SourceChecks.ImportedServiceAsync),
         ("sources kept, remote ClusterIP", SourceChecks.RemoteServiceAsync),
@@ -16,7 +17,12 @@ static class Checks
         ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),
         ("routes apart", SteeringChecks.RoutesApartAsync),
         ("gateway fails", SteeringChecks.GatewayFailsAsync),
+        ("node goes and comes", SteeringChecks.NodeGoesAndComesAsync),
+        ("fewer gateways", SteeringChecks.FewerGatewaysAsync),
+        ("node's ranges move", SteeringChecks.RangesMoveAsync),
+        ("overlay's port taken", SteeringChecks.PortTakenAsync),
         ("rules rewritten", HostileChecks.RulesRewrittenAsync),
+        ("iptables flushed", HostileChecks.FlushedAsync),
         ("FORWARD drops", HostileChecks.ForwardDropsAsync),
         ("legacy rules too", HostileChecks.LegacyMasqueradeAsync),
         ("network policy, ingress", PolicyChecks.IngressAsync),

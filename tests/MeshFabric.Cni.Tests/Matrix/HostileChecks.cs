@@ -7,7 +7,7 @@ static class HostileChecks
     public static async Task RulesRewrittenAsync(Row row)
     {
         await row.OnNodesAsync("""
-            iptables-nft-save >/run/before
+            iptables-nft-save | grep -v MESHFABRIC >/run/before
             iptables-nft -t nat -F; iptables-nft -F
             iptables-nft-restore </run/before
             for table in calico flannel-ipv4; do
@@ -16,6 +16,29 @@ static class HostileChecks
             conntrack -F 2>/dev/null
             """);
         await Row.HealsAsync(row.PodPaths, "all rules were written again");
+    }
+
+    /// <summary>All rules are flushed and stay away, ours too, where nothing passes without one. The plug-in's own network is down meanwhile; the mesh heals.</summary>
+    public static async Task FlushedAsync(Row row)
+    {
+        var saved = new Dictionary<string, string>();
+        foreach (var node in row.Nodes)
+        {
+            saved[node.Name] = await row.Lab.ShellAsync(node.Name, "iptables-nft-save", TestContext.Current.CancellationToken);
+        }
+
+        await row.OnNodesAsync("iptables-nft -P FORWARD DROP; iptables-nft -t nat -F; iptables-nft -F; conntrack -F 2>/dev/null");
+        try
+        {
+            await Row.HealsAsync(row.PodPaths, "iptables -F with a policy of DROP");
+        }
+        finally
+        {
+            foreach (var node in row.Nodes)
+            {
+                await row.Lab.ShellAsync(node.Name, $"iptables-nft-restore <<'END'\n{saved[node.Name]}\nEND", TestContext.Current.CancellationToken);
+            }
+        }
     }
 
     /// <summary>As Docker and hardened systems have it. The plug-in's own rules may be all that lets its pods through.</summary>

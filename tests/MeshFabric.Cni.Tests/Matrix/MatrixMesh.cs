@@ -15,26 +15,30 @@ public sealed class MatrixMesh : IAsyncLifetime
     /// <summary>A cluster whose CIDR is the hub's own: each sees the other by other addresses.</summary>
     public const string Remapped = "remapped";
 
+    /// <summary>Rows that have the hub's own CIDR, and their plug-ins.</summary>
+    static readonly Dictionary<string, string> RemappedPlugins = new() { [Remapped] = HubPlugin, [Remapped + "-calico"] = "calico-vxlan", [Remapped + "-weave"] = "weave" };
+
     /// <summary>What is asked: all, or those that the environment variable CNI_ROWS names, separated by commas.</summary>
     internal static IReadOnlyList<string> Rows { get; } =
-        Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : [.. CniPlugins.Names, Remapped];
+        Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : [.. CniPlugins.Names, .. RemappedPlugins.Keys];
 
     const string HubPlugin = "flannel-vxlan";
-    const int Gateways = 2;
+    internal const int Gateways = 2;
     const string HubCidr = "10.200.0.0/16";
 
     static readonly LabSpec Spec = new(
         LabSpec.NameOfThisRun("cni"),
         [
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
-            .. Rows.Where(r => r != Remapped).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = plugin is "bridge" or "ptp" ? $"fd10:{101 + i}::/48" : null }),
-            .. Rows.Where(r => r == Remapped).Select(r => new ClusterSpec(r, HubCidr) { Cni = HubPlugin }),
+            .. Rows.Where(r => !RemappedPlugins.ContainsKey(r)).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = CniPlugins.IsDualStack(plugin) ? $"fd10:{101 + i}::/48" : null }),
+            .. Rows.Where(RemappedPlugins.ContainsKey).Select(r => new ClusterSpec(r, HubCidr) { Cni = RemappedPlugins[r] }),
         ]);
 
     readonly Results _results = new();
     NodeMesh _mesh = null!;
     PodServers? _servers;
-    CniApi? _hub;
+    CniApi? _api;
+    Hub? _hub;
     Row? _row;
 
     /// <summary>Clusters that did not join: asking them costs time and tells nothing.</summary>
@@ -44,9 +48,11 @@ public sealed class MatrixMesh : IAsyncLifetime
     {
         _mesh = await NodeMesh.CreateAsync(Spec, Path.Combine(Checkout.Root, "out"), _ => { }, CancellationToken.None);
         _servers = PodServers.Start(_mesh.Lab.Topology, _mesh.Lab.Topology["control"]);
-        _hub = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
-        await _hub.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
-        await _mesh.JoinAsync(Hub, _hub, Gateways, CancellationToken.None);
+        _api = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
+        var pods = _mesh.Lab.Topology.Pods.Where(p => p.Cluster == Hub).Select(p => p.Address!);
+        await _api.CreateServiceAsync("all", Row.AllPods.ToString(), pods, nodePort: null, local: false, CancellationToken.None);
+        await _api.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
+        await _mesh.JoinAsync(Hub, _api, Gateways, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()
@@ -57,9 +63,9 @@ public sealed class MatrixMesh : IAsyncLifetime
             return;
         }
 
-        if (_hub is not null)
+        if (_api is not null)
         {
-            await _hub.DisposeAsync();
+            await _api.DisposeAsync();
         }
 
         if (_servers is not null)
@@ -109,7 +115,8 @@ public sealed class MatrixMesh : IAsyncLifetime
         _failed.Add(cluster);
         var token = TestContext.Current.CancellationToken;
         var api = await CniApi.StartAsync(_mesh.Lab, cluster, token);
-        _row = new Row(_mesh, plugin == Remapped ? HubPlugin : plugin, cluster, api) { FarPrefix = Cidr.Parse(HubCidr) };
+        _hub ??= new Hub(_api!, await AdvertisedAsync(token));
+        _row = new Row(_mesh, RemappedPlugins.GetValueOrDefault(plugin, plugin), cluster, api) { FarPrefix = Cidr.Parse(HubCidr), Hub = _hub };
         await api.CreateServiceAsync("all", Row.AllPods.ToString(), _row.Pods.Select(p => p.Address!), Row.ClusterPort, local: false, token);
         await api.CreateServiceAsync("one", Row.WorkerPodAlone.ToString(), [_row.PodOnWorker.Address!], Row.LocalPort, local: true, token);
         await api.StartProxiesAsync(knowsPodCidr: true, token);
@@ -122,7 +129,7 @@ public sealed class MatrixMesh : IAsyncLifetime
 
         await _mesh.JoinAsync(cluster, api, Gateways, token);
         await _mesh.ConnectedAsync(token);
-        if (plugin == Remapped)
+        if (RemappedPlugins.ContainsKey(plugin))
         {
             // The hub gets its alias when the other one is known.
             var near = await _mesh.AliasAsync(cluster, token);
@@ -134,6 +141,13 @@ public sealed class MatrixMesh : IAsyncLifetime
         await api.CreateServiceAsync(Row.ImportName, Row.Import.ToString(), [_row.FarAddress(_row.FarOnGateway.Address!), _row.FarAddress(_row.FarOnWorker.Address!)], nodePort: null, local: false, token);
         _failed.Remove(cluster);
         return _row;
+    }
+
+    // Its agents find its Service CIDR out.
+    async Task<Func<IPAddress, IPAddress>> AdvertisedAsync(CancellationToken cancellationToken)
+    {
+        await _mesh.AliasAsync(Hub, cancellationToken);
+        return await _mesh.AdvertiseServicesAsync(Hub, cancellationToken);
     }
 
     static Func<IPAddress, IPAddress> Translate(Cidr to) => address => LabTopology.At(to, (int)(Cidr.Host(address).Bits - Cidr.Parse(HubCidr).Bits));

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
 
 namespace MeshFabric.Cni.Tests.Matrix;
@@ -31,6 +34,7 @@ static class MtuChecks
             await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
             await JumboAsync(row, 9001);
             await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation);
+            await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
         }
         finally
         {
@@ -44,23 +48,51 @@ static class MtuChecks
     {
         if (row.Plugin == "ptp")
         {
-            await row.Lab.ShellAsync(row.Worker.Name, $"ip link set $(ip -o route get {row.PodOnWorker.Address} | sed 's/.* dev \\([^ ]*\\) .*/\\1/') mtu {mtu}", Cancellation);
-            await row.Lab.ShellAsync(row.PodOnWorker.Name, $"ip link set eth0 mtu {mtu}", Cancellation);
+            foreach (var pod in new[] { row.PodOnWorker, row.PodOnGateway })
+            {
+                await row.Lab.ShellAsync(row.NodeOf(pod).Name, $"ip link set $(ip -o route get {pod.Address} | sed 's/.* dev \\([^ ]*\\) .*/\\1/') mtu {mtu}", Cancellation);
+                await row.Lab.ShellAsync(pod.Name, $"ip link set eth0 mtu {mtu}", Cancellation);
+            }
         }
     }
 
-    /// <summary>As large as the pod's own link takes: it is answered, or the pod is told what fits, and that is answered.</summary>
+    /// <summary>As large as the pod's own link takes, and not to be fragmented: it is answered, or the pod is told what fits, and that is answered.</summary>
     public static async Task LargeDatagramsAsync(Row row)
     {
         var mtu = int.Parse((await row.Lab.ShellAsync(row.PodOnWorker.Name, "cat /sys/class/net/eth0/mtu", Cancellation)).Trim(), CultureInfo.InvariantCulture);
-        var to = row.FarAddress(row.FarOnWorker.Address!);
         foreach (var size in new[] { mtu, 1400 }.Where(s => s <= mtu))
         {
-            var ping = $"ping -M do -s {size - 28} -c 3 -i 0.2 -W 4 {to} 2>&1 || true";
-            var output = await row.Lab.ShellAsync(row.PodOnWorker.Name, ping, Cancellation);
-            Assert.True(output.Contains("bytes from", StringComparison.Ordinal) || output.Contains("mtu", StringComparison.Ordinal), output);
+            await FitsAsync(row, row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), size);
+            await FitsAsync(row, row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), Math.Min(size, 1450));
         }
 
-        Assert.Contains("bytes from", await row.Lab.ShellAsync(row.PodOnWorker.Name, $"ping -M do -s 1252 -c 3 -i 0.2 -W 4 {to} 2>&1 || true", Cancellation), StringComparison.Ordinal);
+        if (row.PodPaths6.Count > 0)
+        {
+            await FitsAsync(row, row.PodOnWorker, row.FarOnWorker.Address6!, mtu);
+        }
+    }
+
+    /// <param name="size">Of the whole packet, bytes.</param>
+    static async Task FitsAsync(Row row, LabHost from, IPAddress to, int size)
+    {
+        const int smallest = 1280;
+        // IPv4 and ICMP 20 + 8 bytes, IPv6 40 + 8.
+        var headers = to.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 28 : 48;
+        // Once for what comes on the way, once for what is told, once for the path's own memory.
+        for (var attempt = 0; attempt < 4; attempt++)
+        {
+            var output = await row.Lab.ShellAsync(from.Name, $"ping -n -M do -s {size - headers} -c 3 -i 0.2 -W 4 {to} 2>&1 || true", Cancellation);
+            if (output.Contains("bytes from", StringComparison.Ordinal))
+            {
+                Assert.InRange(size, smallest, int.MaxValue);
+                return;
+            }
+
+            var told = Regex.Matches(output, "mtu ?= ?(?<mtu>[0-9]+)").Select(m => int.Parse(m.Groups["mtu"].Value, CultureInfo.InvariantCulture)).DefaultIfEmpty(size).Min();
+            Assert.True(told < size || attempt == 0, $"{size} bytes from {from.Name} to {to} are neither answered nor is anybody told what fits:\n{output}");
+            size = told;
+        }
+
+        Assert.Fail($"{from.Name} was told again and again that {size} bytes to {to} are too large");
     }
 }

@@ -55,6 +55,10 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
     public IReadOnlyList<LabHost> Pods => [PodOnGateway, PodOnWorker, SecondOnWorker];
 
+    public LabHost NodeOf(LabHost pod) => this[pod.Name[..pod.Name.LastIndexOf('-')]];
+
+    public LabHost FarWorker => this[$"{MatrixMesh.Hub}-n3"];
+
     public LabHost FarOnGateway => this[$"{MatrixMesh.Hub}-n2-p1"];
 
     public LabHost FarOnWorker => this[$"{MatrixMesh.Hub}-n3-p1"];
@@ -63,6 +67,8 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     public Func<IPAddress, IPAddress> FarAddress { get; set; } = a => a;
 
     public Func<IPAddress, IPAddress> NearAddress { get; set; } = a => a;
+
+    public required Hub Hub { get; init; }
 
     /// <summary>As it is seen from this cluster.</summary>
     public required Cidr FarPrefix { get; set; }
@@ -165,6 +171,10 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
         }
     }
 }
+
+/// <summary>The cluster that stays.</summary>
+/// <param name="InMesh">What its Services are reached by from others.</param>
+sealed record Hub(CniApi Api, Func<IPAddress, IPAddress> InMesh);
 
 /// <summary>A request and the source that its server must see.</summary>
 /// <param name="Wanted">For people.</param>

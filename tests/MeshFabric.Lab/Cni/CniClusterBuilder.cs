@@ -11,6 +11,10 @@ static class CniClusterBuilder
         var (lan, inet) = (lab[$"{cluster.Name}-lan"], lab["inet"]);
         script.Ip(lan, "link add lan type bridge");
         script.Ip(lan, "link set lan up");
+        // It is a switch, and no part of what is measured: what nodes need of netfilter on their own bridges it does not.
+        script.Sysctl(lan, "net.bridge.bridge-nf-call-iptables=0");
+        script.Sysctl(lan, "net.bridge.bridge-nf-call-ip6tables=0");
+        script.Sysctl(lan, "net.bridge.bridge-nf-call-arptables=0");
         script.Cable(lan, "router", inet, $"k{topology.Index}", lab.Spec.UnderlayMtu);
         script.Ip(lan, "link set router master lan");
         script.Address(inet, $"k{topology.Index}", LabTopology.At(topology.PublicLan, 1), topology.PublicLan.Length);

@@ -21,6 +21,9 @@ public static class CniPlugins
 
     public static IReadOnlyList<string> Names => [.. All.Select(p => p.Name)];
 
+    /// <inheritdoc cref="ICniPlugin.IsDualStack"/>
+    public static bool IsDualStack(string name) => Of(name).IsDualStack;
+
     /// <exception cref="ArgumentException">There is no such plug-in; the message lists those there are.</exception>
     internal static ICniPlugin Of(string name) =>
         All.SingleOrDefault(p => p.Name == name) ?? throw new ArgumentException($"the lab has no CNI plug-in '{name}'; it has {string.Join(", ", Names)}");

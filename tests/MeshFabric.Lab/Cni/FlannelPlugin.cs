@@ -1,5 +1,6 @@
 using System.Net;
 using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -28,7 +29,7 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) => ReferenceCni.PodAddress(cluster, node, pod);
 
-    /// <summary>The pods have addresses; flannel's rules for IPv6 are not made.</summary>
+    /// <summary>The pods have addresses, and flannel's rules are there for them.</summary>
     public bool IsDualStack => true;
 
     public CniObjects Objects(CniCluster cluster) =>
@@ -46,13 +47,10 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
         }
 
         FlannelState.SubnetFile(script, cluster, node, Mtu);
-        if (kind == FlannelKind.Nftables)
+        Rules(script, node, cluster.Network, node.PodCidr);
+        if (node.PodCidr6 is { } six)
         {
-            script.Nft(node.Host, FlannelState.NftRules(cluster.Network, node.PodCidr));
-        }
-        else
-        {
-            script.Iptables(node.Host, FlannelState.IptablesRules(cluster.Network, node.PodCidr));
+            Rules(script, node, Cidr.Parse(cluster.Topology.Spec.PodCidr6!), six);
         }
 
         ReferenceCni.Conflist(
@@ -60,6 +58,22 @@ sealed class FlannelPlugin(FlannelKind kind) : ICniPlugin
             new { type = "flannel", @delegate = new { hairpinMode = true, isDefaultGateway = true } },
             new { type = "portmap", capabilities = new { portMappings = true } });
         ReferenceCni.AddPods(script, node, Pods(cluster, node));
+    }
+
+    void Rules(NetworkScript script, CniNode node, Cidr network, Cidr pods)
+    {
+        if (kind == FlannelKind.Nftables)
+        {
+            script.Nft(node.Host, FlannelState.NftRules(network, pods));
+        }
+        else if (network.IsIPv4)
+        {
+            script.Iptables(node.Host, FlannelState.IptablesRules(network, pods));
+        }
+        else
+        {
+            script.Ip6tables(node.Host, FlannelState.IptablesRules(network, pods));
+        }
     }
 
     public ReferencePods Pods(CniCluster cluster, CniNode node) => new(Network, new()

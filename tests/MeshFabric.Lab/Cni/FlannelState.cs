@@ -28,14 +28,14 @@ static class FlannelState
         node.Host, "/run/flannel/subnet.env",
         $"FLANNEL_NETWORK={cluster.Network}\nFLANNEL_SUBNET={LabTopology.At(node.PodCidr, 1)}/{node.PodCidr.Length}\n{Six(cluster, node)}FLANNEL_MTU={mtu}\nFLANNEL_IPMASQ=true");
 
-    /// <summary>Of version 0.20. The last rule hides other clusters' pods from pods on other nodes than the gateway.</summary>
+    /// <summary>Of version 0.20, of one family. The last rule hides other clusters' pods from pods on other nodes than the gateway.</summary>
     public static string IptablesRules(Cidr network, Cidr pods) => $"""
         *nat
         :FLANNEL-POSTRTG - [0:0]
         -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
         -A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
         -A FLANNEL-POSTRTG -s {network} -d {network} -m comment --comment "flanneld masq" -j RETURN
-        -A FLANNEL-POSTRTG -s {network} ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+        -A FLANNEL-POSTRTG -s {network} ! -d {(network.IsIPv4 ? "224.0.0.0/4" : "ff00::/8")} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
         -A FLANNEL-POSTRTG ! -s {network} -d {pods} -m comment --comment "flanneld masq" -j RETURN
         -A FLANNEL-POSTRTG ! -s {network} -d {network} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
         COMMIT
@@ -47,25 +47,27 @@ static class FlannelState
         COMMIT
         """;
 
-    /// <summary>Of version 0.28 with EnableNFTables.</summary>
+    /// <summary>Of version 0.28 with EnableNFTables, of one family.</summary>
     public static string NftRules(Cidr network, Cidr pods) => $$"""
-        table ip flannel-ipv4 {
+        table {{Family(network)}} flannel-{{(network.IsIPv4 ? "ipv4" : "ipv6")}} {
           chain forward {
             type filter hook forward priority filter; policy accept;
-            ip saddr {{network}} accept
-            ip daddr {{network}} accept
+            {{Family(network)}} saddr {{network}} accept
+            {{Family(network)}} daddr {{network}} accept
           }
           chain postrtg {
             type nat hook postrouting priority srcnat; policy accept;
             meta mark 0x4000 return
-            ip saddr {{pods}} ip daddr {{network}} return
-            ip saddr {{network}} ip daddr {{pods}} return
-            ip saddr != {{pods}} ip daddr {{network}} return
-            ip saddr {{network}} ip daddr != 224.0.0.0/4 masquerade fully-random
-            ip saddr != {{network}} ip daddr {{network}} masquerade fully-random
+            {{Family(network)}} saddr {{pods}} {{Family(network)}} daddr {{network}} return
+            {{Family(network)}} saddr {{network}} {{Family(network)}} daddr {{pods}} return
+            {{Family(network)}} saddr != {{pods}} {{Family(network)}} daddr {{network}} return
+            {{Family(network)}} saddr {{network}} {{Family(network)}} daddr != {{(network.IsIPv4 ? "224.0.0.0/4" : "ff00::/8")}} masquerade fully-random
+            {{Family(network)}} saddr != {{network}} {{Family(network)}} daddr {{network}} masquerade fully-random
           }
         }
         """;
+
+    static string Family(Cidr network) => network.IsIPv4 ? "ip" : "ip6";
 
     static string Six(CniCluster cluster, CniNode node) => node.PodCidr6 is { } six
         ? $"FLANNEL_IPV6_NETWORK={cluster.Topology.Spec.PodCidr6}\nFLANNEL_IPV6_SUBNET={LabTopology.At(six, 1)}/{six.Length}\n"

@@ -44,6 +44,20 @@ public sealed class NodeMesh : IAsyncDisposable
     public Task StartAgentAsync(string node, CniApi api, int gateways, CancellationToken cancellationToken) =>
         Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", TokenFile(node), "--gateways", $"{gateways}"], cancellationToken);
 
+    /// <summary>As the administrator.</summary>
+    /// <returns>Its standard output.</returns>
+    public Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) => _mesh.MfctlAsync(cancellationToken, words);
+
+    /// <summary>All agents of a cluster end and start again, as when their DaemonSet changes.</summary>
+    public async Task RestartAsync(string cluster, CniApi api, int gateways, CancellationToken cancellationToken)
+    {
+        foreach (var node in Nodes(cluster))
+        {
+            await Lab.Process(node, Agent).StopAsync("TERM", cancellationToken);
+            await StartAgentAsync(node, api, gateways, cancellationToken);
+        }
+    }
+
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");
 

@@ -50,6 +50,9 @@ sealed class NetworkScript(string directory)
     /// <summary>Tables as <c>iptables-restore --noflush</c> reads them.</summary>
     public void Iptables(LabHost host, string tables) => _inside[host.Namespace].Iptables.Append(tables).Append('\n');
 
+    /// <summary>As <see cref="Iptables"/>, for IPv6.</summary>
+    public void Ip6tables(LabHost host, string tables) => _inside[host.Namespace].Ip6tables.Append(tables).Append('\n');
+
     /// <summary>Commands that run in the finished host, as its own programs see it.</summary>
     public void Shell(LabHost host, string commands) => _inside[host.Namespace].Shell.Append(commands).Append('\n');
 
@@ -87,7 +90,7 @@ sealed class NetworkScript(string directory)
                 script.Append($"echo '{value}' >/proc/sys/{key.Replace('.', '/')}\n");
             }
 
-            foreach (var (program, text) in new[] { ("ip -batch -", inside.Ip), ("bridge -batch -", inside.Bridge), ("ipset restore", inside.IpSets), ("iptables-nft-restore --noflush", inside.Iptables), ("nft -f -", inside.Nft) })
+            foreach (var (program, text) in new[] { ("ip -batch -", inside.Ip), ("bridge -batch -", inside.Bridge), ("ipset restore", inside.IpSets), ("iptables-nft-restore --noflush", inside.Iptables), ("ip6tables-nft-restore --noflush", inside.Ip6tables), ("nft -f -", inside.Nft) })
             {
                 if (text.Length > 0)
                 {
@@ -117,6 +120,7 @@ sealed class NetworkScript(string directory)
         public StringBuilder IpSets { get; } = new();
 
         public StringBuilder Iptables { get; } = new();
+        public StringBuilder Ip6tables { get; } = new();
 
         public StringBuilder Nft { get; } = new();
 

@@ -12,10 +12,11 @@ static partial class NamespaceSocket
     const int CloseOnExec = 0x80000;
 
     /// <remarks>Only the system call is made inside the namespace; the socket stays there wherever it is used from.</remarks>
-    public static Socket Open(LabHost host, AddressFamily family, SocketType type)
+    public static Socket Open(LabHost host, AddressFamily family, SocketType type, ProtocolType protocol = ProtocolType.Unspecified)
     {
-        var (domain, kind) = (family == AddressFamily.InterNetwork ? 2 : 10, type == SocketType.Stream ? 1 : 2);
-        var fd = NamespaceThread.Run(host.NamespacePath, () => SystemSocket(domain, kind | CloseOnExec, 0));
+        // The framework's numbers of types and of these protocols are the kernel's (socket(2)).
+        var domain = family == AddressFamily.InterNetwork ? 2 : 10;
+        var fd = NamespaceThread.Run(host.NamespacePath, () => SystemSocket(domain, (int)type | CloseOnExec, Math.Max(0, (int)protocol)));
         return fd >= 0 ? new Socket(new SafeSocketHandle(fd, ownsHandle: true)) : throw new LabException($"no socket in {host.Name}");
     }
 

@@ -86,6 +86,19 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
     }
 
     [Fact]
+    public async Task Gateways_beyond_the_number_that_is_asked_for_are_removed()
+    {
+        await using var agents = Agents("aurora");
+        Assert.Equal(0, (await JoinAsync("aurora")).Code);
+
+        var fewer = await JoinAsync("aurora", "--gateways", "1");
+
+        Assert.True(fewer.Code == 0, fewer.Error);
+        Assert.Contains("removing gw2: there are to be 1 gateway(s)", fewer.Error, StringComparison.Ordinal);
+        Assert.Equal((1, "connected"), await StateAsync("aurora"));
+    }
+
+    [Fact]
     public async Task Pools_that_an_agent_has_left_in_Calico_are_deleted_and_others_are_not()
     {
         await CalicoKinds.DefineAsync(_admin, Cancel);
