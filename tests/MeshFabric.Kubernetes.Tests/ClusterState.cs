@@ -6,7 +6,7 @@ using MeshFabric.Lab.Kubelets;
 
 namespace MeshFabric.Kubernetes.Tests;
 
-/// <summary>What a join may leave behind: the objects in the cluster's API, and the network and files of its nodes. Sorted lines.</summary>
+/// <summary>What a join may leave behind: the objects in the cluster's API, what nodes and ConfigMaps say, and the network and files of its nodes. Sorted lines.</summary>
 public sealed class ClusterState
 {
     const string Files = """
@@ -39,10 +39,15 @@ public sealed class ClusterState
     static async Task<IEnumerable<string>> ObjectsAsync(IKubernetes client, CancellationToken cancellationToken)
     {
         var nodes = (await client.CoreV1.ListNodeAsync(cancellationToken: cancellationToken)).Items;
-        return [.. Labels(nodes), .. await NamesAsync(client, cancellationToken)];
+        var maps = (await client.CoreV1.ListConfigMapForAllNamespacesAsync(cancellationToken: cancellationToken)).Items;
+        return [.. Labels(nodes), .. Annotations(nodes), .. maps.SelectMany(Contents), .. await NamesAsync(client, cancellationToken)];
     }
 
     static IEnumerable<string> Labels(IEnumerable<V1Node> nodes) => nodes.SelectMany(n => n.Metadata.Labels.Select(l => string.Create(CultureInfo.InvariantCulture, $"node {n.Metadata.Name} {l.Key}={l.Value}")));
+
+    static IEnumerable<string> Annotations(IEnumerable<V1Node> nodes) => nodes.SelectMany(n => (n.Metadata.Annotations ?? new Dictionary<string, string>()).Keys.Select(k => $"node {n.Metadata.Name} annotation {k}"));
+
+    static IEnumerable<string> Contents(V1ConfigMap map) => (map.Data ?? new Dictionary<string, string>()).Select(d => $"ConfigMap {map.Metadata.NamespaceProperty}/{map.Metadata.Name} {d.Key}: {d.Value.ReplaceLineEndings(" ")}");
 
     // Every kind that an installation, or an agent, could make.
     static async Task<IEnumerable<string>> NamesAsync(IKubernetes client, CancellationToken cancellationToken) =>

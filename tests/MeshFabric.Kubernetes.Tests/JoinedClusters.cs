@@ -70,7 +70,7 @@ public class JoinedClusters : IAsyncLifetime
         if (_mesh is { } mesh)
         {
             _mesh = null;
-            KeptLogs.Of(mesh.Lab);
+            KeptLogs.Of(mesh.Lab, Repository.Root, "kubernetes");
             await mesh.DisposeAsync();
         }
 

@@ -29,6 +29,13 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
             await JoinedClusters.FetchAsync(Borealis, far, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
         }
 
+        foreach (var pod in borealis)
+        {
+            // Containers of one pod share its loopback, which is nobody else's business.
+            Assert.Equal("127.0.0.1", (await Borealis.ExecAsync(pod, EchoWorkload.Neighbour, ["mfecho", "get", "http://127.0.0.1:8080/", "5"], Cancellation)).Output.Trim());
+        }
+
+        await FromOutsideAsync(Borealis, space);
         await ImportAsync(Aurora, space, aurora, borealis);
         await ImportAsync(Borealis, space, borealis, aurora);
     }
@@ -151,6 +158,17 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         var near = EchoWorkload.RunAsync(Aurora, space, replicas, Cancellation);
         var far = EchoWorkload.RunAsync(Borealis, space, replicas, Cancellation);
         return (await near, await far);
+    }
+
+    /// <summary>Somebody on the internet asks a Service by a port of each node.</summary>
+    async Task FromOutsideAsync(KubeCluster cluster, string space)
+    {
+        var service = await cluster.Client.CoreV1.PatchNamespacedServiceAsync(new V1Patch("""{"spec":{"type":"NodePort"}}""", V1Patch.PatchType.MergePatch), EchoWorkload.Name, space, cancellationToken: Cancellation);
+        foreach (var node in cluster.Nodes.Where(n => n.IsOn))
+        {
+            var url = $"http://{joined.Mesh.Lab.Topology[node.Name].Address}:{service.Spec.Ports[0].NodePort}/";
+            await Until.TrueAsync(async () => (await joined.Mesh.Lab.ExecAsync("control", ["curl", "-sf", "-m", "5", url], Cancellation)).ExitCode == 0, OneCluster.Limit, $"an answer from {url}", Cancellation);
+        }
     }
 
     /// <summary>A Service without a selector whose endpoints are the far pods: all of them answer at its address, and see who asks.</summary>

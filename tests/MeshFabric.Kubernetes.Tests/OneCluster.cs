@@ -47,7 +47,7 @@ public sealed class OneCluster : IAsyncLifetime
 
         if (Lab is not null)
         {
-            KeptLogs.Of(Lab);
+            KeptLogs.Of(Lab, Repository.Root, "kubernetes");
             await Lab.DisposeAsync();
         }
     }

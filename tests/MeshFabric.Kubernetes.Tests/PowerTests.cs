@@ -26,7 +26,7 @@ public sealed class PowerTests
             }
             finally
             {
-                KeptLogs.Of(lab);
+                KeptLogs.Of(lab, Repository.Root, "kubernetes");
             }
         }
 

@@ -26,10 +26,10 @@ public sealed class NftTable(string name)
         _appliedScript = _readBack = null;
     }
 
-    // Null when the table is gone.
+    // Without what is counted. Null when the table is gone.
     async Task<string?> ListAsync(CancellationToken cancellationToken)
     {
-        var (code, output, _) = await Tool.RunAsync("nft", ["list", "table", "inet", name], "", cancellationToken);
+        var (code, output, _) = await Tool.RunAsync("nft", ["-s", "list", "table", "inet", name], "", cancellationToken);
         return code == 0 ? output : null;
     }
 

@@ -18,6 +18,14 @@ static class NftText
         text.Append("  }\n");
     }
 
+    public static void Counters(StringBuilder text, IEnumerable<string> names)
+    {
+        foreach (var name in names)
+        {
+            text.Append($"  counter {name} {{\n  }}\n");
+        }
+    }
+
     public static void Chain(StringBuilder text, string name, string hook, IEnumerable<string> rules)
     {
         text.Append($"  chain {name} {{\n    {hook}\n");

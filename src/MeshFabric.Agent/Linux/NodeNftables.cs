@@ -26,6 +26,7 @@ public static class NodeNftables
         NftText.Set(text, "local6", config.LocalPrefixes.Where(c => !c.IsIPv4), v6: true);
         NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
         NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
+        NftText.Counters(text, ["mesh_out", "mesh_in", "outside_out", "outside_in"]);
         NftText.Chain(text, "passing", "type filter hook prerouting priority -299; policy accept;", Passing(config));
         if (config.ReturnMarks.Count > 0 || config.TranslatesServices)
         {
@@ -36,6 +37,8 @@ public static class NodeNftables
             NftText.Chain(text, "unmarked", "type filter hook postrouting priority 200; policy accept;", [$"oifname \"{NodePlanner.ServiceOverlayName}\" {SetMark("meta", 0)}"]);
         }
 
+        // Last of all, for what was dropped is nobody's traffic.
+        NftText.Chain(text, "counted", "type filter hook forward priority 300; policy accept;", [.. Counted("ip", "4"), .. Counted("ip6", "6")]);
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(HostNetwork(config)));
         return text.Append("}\n").ToString();
     }
@@ -62,6 +65,15 @@ public static class NodeNftables
             yield return $"iifname \"mf*\" {ip} saddr @remote{version} {ip} daddr {{ {string.Join(", ", elsewhere)} }} notrack";
         }
     }
+
+    // Pods of this very node, each flow at one end once: on a gateway others' pods only pass, from one device of ours to another.
+    static IEnumerable<string> Counted(string ip, string version) =>
+    [
+        $"iifname != \"mf*\" iifname != \"{NodePlanner.OverlayPrefix}*\" {ip} saddr @local{version} {ip} daddr @remote{version} counter name \"mesh_out\"",
+        $"oifname != \"mf*\" oifname != \"{NodePlanner.OverlayPrefix}*\" {ip} saddr @remote{version} {ip} daddr @local{version} counter name \"mesh_in\"",
+        $"{ip} saddr @local{version} {ip} daddr != @local{version} {ip} daddr != @remote{version} counter name \"outside_out\"",
+        $"{ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @local{version} counter name \"outside_in\"",
+    ];
 
     static IEnumerable<string> Remembered(ReturnMark gateway)
     {

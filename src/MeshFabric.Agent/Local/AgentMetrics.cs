@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using MeshFabric.Agent.Messaging;
+using MeshFabric.Agent.Ports;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.ServiceDefaults;
 
@@ -10,7 +11,7 @@ public sealed class AgentMetrics
 {
     public const string MeterName = "MeshFabric.Agent";
 
-    public AgentMetrics(IMeterFactory meters, AgentView view, IControlLink link)
+    public AgentMetrics(IMeterFactory meters, AgentView view, IControlLink link, INodeTraffic traffic)
     {
         var meter = meters.Create(MeterName);
         meter.CreateObservableGauge("meshfabric_build_info", () => new Measurement<int>(1, Tag("version", ProductVersion.Current)), description: "1; the version is a label");
@@ -32,6 +33,8 @@ public sealed class AgentMetrics
         meter.CreateObservableGauge("meshfabric_tunnel_last_handshake_timestamp_seconds", () => Each(view, t => t.LastHandshake?.ToUnixTimeSeconds() ?? 0), description: "Unix time of the last handshake; 0 is never");
         meter.CreateObservableGauge("meshfabric_tunnel_rtt_seconds", () => Measured(view, t => t.RoundTripSeconds), description: "Round trip of the last answered probe");
         meter.CreateObservableGauge("meshfabric_tunnel_packet_loss_ratio", () => Measured(view, t => t.LossRatio), description: "Lost part of the last 20 probes");
+        meter.CreateObservableCounter("meshfabric_node_pod_bytes_total", () => traffic.Read().Select(c => new Measurement<long>(c.Bytes, Tag("direction", c.Direction), Tag("side", c.Side))), description: "Bytes that pods of this node sent and received");
+        meter.CreateObservableCounter("meshfabric_node_pod_packets_total", () => traffic.Read().Select(c => new Measurement<long>(c.Packets, Tag("direction", c.Direction), Tag("side", c.Side))), description: "Packets that pods of this node sent and received");
     }
 
     static IEnumerable<Measurement<long>> Each(AgentView view, Func<TunnelReport, long> value) => view.Status.Tunnels.Select(t => new Measurement<long>(value(t), Tags(view, t)));

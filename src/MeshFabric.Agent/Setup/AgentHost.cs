@@ -45,6 +45,7 @@ public static class AgentHost
         builder.Services.AddSingleton<TunnelWatch>();
         builder.Services.AddSingleton<AgentReporter>();
         builder.Services.AddSingleton<AgentView>();
+        builder.Services.AddSingleton<INodeTraffic>(s => node is null ? new NoTraffic() : new LinuxNodeTraffic(s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<AgentMetrics>();
         builder.Services.AddSingleton<Membership>();
         builder.Services.AddSingleton<ControlInbox>();

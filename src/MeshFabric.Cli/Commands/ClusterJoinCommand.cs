@@ -55,6 +55,12 @@ static class ClusterJoinCommand
                 throw CommandException.Usage($"--dry-run {session.Get(dryRun)}: write --dry-run or --dry-run=client");
             }
 
+            if (!ResourceName.IsValid(session.Get(name)))
+            {
+                // A dry run asks nobody who would say so.
+                throw CommandException.Usage($"'{session.Get(name)}' cannot be a cluster's name: {ResourceName.Rule}");
+            }
+
             if (session.Get(kubeconfig) is not null && !session.IsGiven(gateways))
             {
                 if (new Option[] { inventory, serviceCidrs, via, agent, state }.FirstOrDefault(session.IsGiven) is { } foreign)

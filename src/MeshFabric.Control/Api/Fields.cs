@@ -19,9 +19,9 @@ public static partial class Fields
 
     public static string Name(string? text, string pointer, FieldErrors errors)
     {
-        if (text is null || !Rfc1123Label().IsMatch(text))
+        if (!ResourceName.IsValid(text))
         {
-            errors.Add(pointer, "a name of 1 to 63 lower-case letters, digits and hyphens is needed, beginning and ending with a letter or digit (RFC 1123)");
+            errors.Add(pointer, ResourceName.Rule);
         }
 
         return text ?? "";
@@ -182,9 +182,6 @@ public static partial class Fields
     }
 
     // \z, not $: that would let a line feed pass at the end.
-    [GeneratedRegex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\z")]
-    private static partial Regex Rfc1123Label();
-
     [GeneratedRegex("^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\\z")]
     private static partial Regex LabelKey();
 

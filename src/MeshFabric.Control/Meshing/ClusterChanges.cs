@@ -91,6 +91,9 @@ public static class ClusterChanges
             throw Refusal.Of(findings, "/spec/advertiseServices");
         }
 
+        // What was found of the former prefixes is about them; that some are not known is not.
+        row.Findings = [.. findings, .. row.Findings.Where(f => f.Code == PodCidrsUnknownCode)];
+
         change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, advertise ? $"The Services of {name} are advertised." : $"The Services of {name} are no longer advertised.");
         change.Audit(caller, "cluster.update", $"cluster/{name}", before, Json(row.ToFacts()));
         return row;
@@ -98,8 +101,10 @@ public static class ClusterChanges
 
     static ValueList<Cidr> PodPrefixes(ClusterRow row) => row.ToPrefixes().Where(p => !p.Services).Select(p => p.Local).ToValueList();
 
-    static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, "pod-cidrs-unknown", $"cluster/{cluster}",
-        $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them to its agents: meshfabric-agent join --pod-cidr CIDR.");
+    const string PodCidrsUnknownCode = "pod-cidrs-unknown";
+
+    static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, PodCidrsUnknownCode, $"cluster/{cluster}",
+        $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them: mfctl cluster join NAME --kubeconfig FILE --pod-cidr CIDR where agents are pods, meshfabric-agent join --pod-cidr CIDR on other hosts.");
 
     public static async Task<EnrolledGateway> EnrolAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, Caller caller, CancellationToken cancellationToken)
     {

@@ -14,6 +14,7 @@ static class Checks
         ("sources kept, IPv6", SourceChecks.Pods6Async),
         ("hidden without exemption", SourceChecks.HiddenWithoutExemptionAsync),
         ("cluster's own traffic unchanged", OwnTrafficChecks.UnchangedAsync),
+        ("east-west and north-south counted", TrafficChecks.CountedAsync),
         ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),
         ("routes apart", SteeringChecks.RoutesApartAsync),
         ("gateway fails", SteeringChecks.GatewayFailsAsync),

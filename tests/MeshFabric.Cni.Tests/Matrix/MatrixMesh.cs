@@ -75,7 +75,7 @@ public sealed class MatrixMesh : IAsyncLifetime
 
         if (_mesh is not null)
         {
-            _mesh.KeepLogs(Path.Combine(Checkout.Root, "artifacts", "test-logs", "cni"));
+            KeptLogs.Of(_mesh.Lab, Checkout.Root, "cni");
             await _mesh.DisposeAsync();
         }
     }

@@ -141,6 +141,8 @@ static partial class SteeringChecks
         await Until.TrueAsync(
             async () =>
             {
+                // An agent that leaves a gateway ends, and begins anew as a node's.
+                await row.Mesh.KeepRunningAsync(row.Cluster, row.Api, count, Cancellation);
                 var list = (JsonElement)await row.Api.Client.CustomObjects.ListClusterCustomObjectAsync("meshfabric.io", "v1alpha1", "meshgateways", cancellationToken: Cancellation);
                 return (told = list.GetProperty("items").GetArrayLength()) == count;
             },

@@ -62,7 +62,7 @@ public sealed class JoinedMesh : IAsyncLifetime
 
         if (Mesh is not null)
         {
-            KeepLogs();
+            KeptLogs.Of(Lab, Root(), "e2e");
             await Mesh.DisposeAsync();
         }
     }
@@ -84,16 +84,6 @@ public sealed class JoinedMesh : IAsyncLifetime
     public Task<string> MfctlAsync(params string[] words) => Mesh.MfctlAsync(Cancellation, words);
 
     public static string Programs => Path.Combine(Root(), "out");
-
-    // The lab goes away; what its programs said is for whoever reads a failure.
-    void KeepLogs()
-    {
-        var folder = Directory.CreateDirectory(Path.Combine(Root(), "artifacts", "test-logs", Spec.Name)).FullName;
-        foreach (var log in Directory.EnumerateFiles(Path.Combine(Lab.Directory, "hosts"), "*.log", SearchOption.AllDirectories))
-        {
-            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(Path.Combine(Lab.Directory, "hosts"), log).Replace('/', '-')), overwrite: true);
-        }
-    }
 
     static string Root()
     {

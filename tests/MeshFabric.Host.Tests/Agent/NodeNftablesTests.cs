@@ -46,4 +46,14 @@ public sealed class NodeNftablesTests
         var (code, output) = host.Try(NodeNftables.Replace(NodeFirewall.None with { LocalPrefixes = Config.LocalPrefixes }), "nft", "-f", "-");
         Assert.True(code == 0, output);
     }
+
+    [Fact]
+    public void What_pods_say_is_counted_by_direction_and_side()
+    {
+        using var host = new NetworkNamespace();
+        var (code, output) = host.Try(NodeNftables.Replace(Config), "nft", "-f", "-");
+        Assert.True(code == 0, output);
+        var counts = LinuxNodeTraffic.Parse(host.Exec("nft", "-j", "list", "counters", "table", "inet", NodeNftables.Table));
+        Assert.Equal(["in mesh 0", "in outside 0", "out mesh 0", "out outside 0"], counts.Select(c => $"{c.Direction} {c.Side} {c.Bytes}").Order(StringComparer.Ordinal));
+    }
 }

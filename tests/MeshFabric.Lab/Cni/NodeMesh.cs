@@ -58,6 +58,15 @@ public sealed class NodeMesh : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts the agents that ended by themselves, as kubelet does.</summary>
+    public async Task KeepRunningAsync(string cluster, CniApi api, int gateways, CancellationToken cancellationToken)
+    {
+        foreach (var node in Nodes(cluster).Where(n => Lab.Process(n, Agent).Pid is null))
+        {
+            await StartAgentAsync(node, api, gateways, cancellationToken);
+        }
+    }
+
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");
 
@@ -109,17 +118,6 @@ public sealed class NodeMesh : IAsyncDisposable
 
     /// <inheritdoc cref="MeshLab.AdvertiseServicesAsync"/>
     public Task<Func<IPAddress, IPAddress>> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken) => _mesh.AdvertiseServicesAsync(cluster, cancellationToken);
-
-    /// <summary>The lab goes away; what its programs said is for whoever reads a failure.</summary>
-    public void KeepLogs(string folder)
-    {
-        Directory.CreateDirectory(folder);
-        var hosts = Path.Combine(Lab.Directory, "hosts");
-        foreach (var log in Directory.EnumerateFiles(hosts, "*.log", SearchOption.AllDirectories))
-        {
-            File.Copy(log, Path.Combine(folder, Path.GetRelativePath(hosts, log).Replace('/', '-')), overwrite: true);
-        }
-    }
 
     public ValueTask DisposeAsync() => _mesh.DisposeAsync();
 

@@ -15,7 +15,8 @@ public static class EchoWorkload
     /// <summary>Container that serves, and one beside it that only waits: two containers of one pod.</summary>
     public const string Server = "server", Neighbour = "neighbour";
 
-    static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    // A node that died is given up after a while, and its pods after another, on a machine that may be busy.
+    static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
     /// <summary>Makes a namespace with the workload in it and waits until all its pods are ready.</summary>
     /// <returns>The pods, by node.</returns>

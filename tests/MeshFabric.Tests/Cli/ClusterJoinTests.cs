@@ -98,6 +98,7 @@ public sealed class ClusterJoinTests
     }
 
     [Theory]
+    [InlineData("cluster join Plant --gateway gw1 --dry-run", "'Plant' cannot be a cluster's name: a name of 1 to 63 lower-case letters")]
     [InlineData("cluster join plant", "a cluster needs a gateway: add --gateway")]
     [InlineData("cluster join plant --gateway gw1=198.51.100.9", "--gateway gw1=198.51.100.9: write NAME=ADDRESS:PORT")]
     [InlineData("cluster join plant --gateway gw1 --gateway gw1=198.51.100.9:1", "--gateway gw1 is given twice")]

@@ -1,13 +1,14 @@
-namespace MeshFabric.Kubernetes.Tests;
+namespace MeshFabric.Lab;
 
 /// <summary>A lab goes away with its test; what its programs and pods said is for whoever reads a failure.</summary>
-static class KeptLogs
+public static class KeptLogs
 {
-    /// <summary>Copies the logs of all hosts, of the API servers and of every node's pods to artifacts/test-logs/kubernetes/LAB.</summary>
-    public static void Of(MeshFabric.Lab.Lab lab)
+    /// <summary>Copies the logs of all hosts, of the API servers and of every node's pods.</summary>
+    /// <param name="repository">They go to artifacts/test-logs/SUITE/LAB below it.</param>
+    public static void Of(Lab lab, string repository, string suite)
     {
         // Without the number of this run, so that the next one replaces them.
-        var folder = Path.Combine(Repository.Root, "artifacts", "test-logs", "kubernetes", lab.Spec.Name.TrimEnd("0123456789".ToCharArray()));
+        var folder = Path.Combine(repository, "artifacts", "test-logs", suite, lab.Spec.Name.TrimEnd("0123456789".ToCharArray()));
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
