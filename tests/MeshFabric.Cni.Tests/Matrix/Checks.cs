@@ -13,6 +13,7 @@ static class Checks
         ("sources kept, remote ClusterIP", SourceChecks.RemoteServiceAsync),
         ("sources kept, IPv6", SourceChecks.Pods6Async),
         ("hidden without exemption", SourceChecks.HiddenWithoutExemptionAsync),
+        ("machine outside", OutsideChecks.MachineAsync),
         ("cluster's own traffic unchanged", OwnTrafficChecks.UnchangedAsync),
         ("east-west and north-south counted", TrafficChecks.CountedAsync),
         ("NodePort and hairpin", OwnTrafficChecks.NodePortsAsync),

@@ -18,9 +18,14 @@ public sealed class MatrixMesh : IAsyncLifetime
     /// <summary>Rows that have the hub's own CIDR, and their plug-ins.</summary>
     static readonly Dictionary<string, string> RemappedPlugins = new() { [Remapped] = HubPlugin, [Remapped + "-calico"] = "calico-vxlan", [Remapped + "-weave"] = "weave" };
 
+    internal static IReadOnlyList<string> AllRows { get; } = [.. CniPlugins.Names, .. RemappedPlugins.Keys];
+
     /// <summary>What is asked: all, or those that the environment variable CNI_ROWS names, separated by commas.</summary>
     internal static IReadOnlyList<string> Rows { get; } =
-        Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : [.. CniPlugins.Names, .. RemappedPlugins.Keys];
+        Environment.GetEnvironmentVariable("CNI_ROWS") is { Length: > 0 } names ? names.Split(',') : AllRows;
+
+    /// <summary>Machines of no cluster on a LAN behind one gateway.</summary>
+    public const string Site = "plant";
 
     const string HubPlugin = "flannel-vxlan";
     internal const int Gateways = 2;
@@ -32,6 +37,7 @@ public sealed class MatrixMesh : IAsyncLifetime
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
             .. Rows.Where(r => !RemappedPlugins.ContainsKey(r)).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = CniPlugins.IsDualStack(plugin) ? $"fd10:{101 + i}::/48" : null }),
             .. Rows.Where(RemappedPlugins.ContainsKey).Select(r => new ClusterSpec(r, HubCidr) { Cni = RemappedPlugins[r] }),
+            new ClusterSpec(Site, "10.250.0.0/16") { Gateways = 1, PodsPerWorker = 1 },
         ]);
 
     readonly Results _results = new();
@@ -53,6 +59,7 @@ public sealed class MatrixMesh : IAsyncLifetime
         await _api.CreateServiceAsync("all", Row.AllPods.ToString(), pods, nodePort: null, local: false, CancellationToken.None);
         await _api.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
         await _mesh.JoinAsync(Hub, _api, Gateways, CancellationToken.None);
+        await _mesh.JoinSiteAsync(Site, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

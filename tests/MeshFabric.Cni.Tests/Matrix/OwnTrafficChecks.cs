@@ -17,8 +17,8 @@ static class OwnTrafficChecks
         var hides = row.Plugin is "bridge" or "ptp";
         await Row.ExpectAsync(
         [
-            Request.Of(row.PodOnWorker, row["control"].Address!, worker),
-            Request.Of(row.PodOnGateway, row["control"].Address!, gateway),
+            Request.Of(row.PodOnWorker, row.Stranger.Address!, worker),
+            Request.Of(row.PodOnGateway, row.Stranger.Address!, gateway),
             Request.OfAny(row.PodOnWorker, row.PodOnGateway.Address!, hides ? [worker, row.PodOnWorker.Address!] : [row.PodOnWorker.Address!]),
             Request.OfAny(row.PodOnGateway, row.PodOnWorker.Address!, hides ? [gateway, row.PodOnGateway.Address!] : [row.PodOnGateway.Address!]),
             Request.Of(row.PodOnWorker, row.SecondOnWorker.Address!, row.PodOnWorker.Address!),
@@ -29,7 +29,7 @@ static class OwnTrafficChecks
 
     public static async Task NodePortsAsync(Row row)
     {
-        var outside = row["control"];
+        var outside = row.Stranger;
         foreach (var (node, port, kept) in new[] { (row.Worker, Row.LocalPort, true), (row.Worker, Row.ClusterPort, false), (row.Gateway, Row.ClusterPort, false) })
         {
             var answer = (await row.Lab.ExecAsync("control", ["curl", "-sf", "-m", "8", $"http://{node.Address}:{port}/"], Cancellation)).Output.Trim();

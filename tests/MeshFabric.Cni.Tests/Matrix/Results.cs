@@ -2,7 +2,7 @@ using System.Text;
 
 namespace MeshFabric.Cni.Tests.Matrix;
 
-/// <summary>What came of the checks, as the table in docs/compatibility.md. <c>UPDATE_COMPATIBILITY=1</c> writes it there.</summary>
+/// <summary>What came of the checks, as the table in docs/compatibility.md. <c>UPDATE_COMPATIBILITY=1</c> writes it there; what was not asked this time stays.</summary>
 sealed class Results
 {
     const string From = "<!-- results -->";
@@ -27,13 +27,26 @@ sealed class Results
             throw new InvalidOperationException($"{file} has no place for the table: {From} and {To}");
         }
 
+        Former(text[(from + From.Length)..to]);
         File.WriteAllText(file, $"{text[..(from + From.Length)]}\n\n{Table()}\n{text[to..]}");
+    }
+
+    void Former(string table)
+    {
+        var lines = table.Split('\n').Where(l => l.StartsWith('|')).Select(l => l.Split('|')[1..^1].Select(c => c.Trim()).ToArray()).ToList();
+        foreach (var line in lines.Skip(2))
+        {
+            foreach (var (plugin, cell) in lines[0].Zip(line).Skip(1))
+            {
+                _cells.TryAdd((plugin, line[0]), cell);
+            }
+        }
     }
 
     /// <summary>One line a check, one column a plug-in.</summary>
     public string Table()
     {
-        var plugins = MatrixMesh.Rows.Where(p => _cells.Keys.Any(k => k.Plugin == p)).ToList();
+        var plugins = MatrixMesh.AllRows.Where(p => _cells.Keys.Any(k => k.Plugin == p)).ToList();
         var text = new StringBuilder($"| | {string.Join(" | ", plugins)} |\n|---|{string.Concat(plugins.Select(_ => "---|"))}\n");
         foreach (var (check, _) in Checks.All)
         {

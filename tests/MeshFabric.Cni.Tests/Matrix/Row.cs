@@ -63,6 +63,12 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
     public LabHost FarOnWorker => this[$"{MatrixMesh.Hub}-n3-p1"];
 
+    /// <summary>On a site's LAN.</summary>
+    public LabHost Machine => this[$"{MatrixMesh.Site}-w1-p1"];
+
+    /// <summary>On the internet, in no mesh.</summary>
+    public LabHost Stranger => this["control"];
+
     /// <summary>What the hub's pods are reached by from here, and this cluster's from there: themselves, unless they are remapped.</summary>
     public Func<IPAddress, IPAddress> FarAddress { get; set; } = a => a;
 

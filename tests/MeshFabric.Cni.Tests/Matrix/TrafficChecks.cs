@@ -23,7 +23,7 @@ static partial class TrafficChecks
     {
         await MovesAsync(row, row.PodOnWorker, "mesh", () => BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation));
         await MovesAsync(row, row.PodOnGateway, "mesh", () => BulkTransfer.BothWaysAsync(row.FarOnWorker, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation));
-        await MovesAsync(row, row.PodOnWorker, "outside", () => BulkTransfer.BothWaysAsync(row.PodOnWorker, row["control"], row["control"].Address!, Bytes, Limit, Cancellation));
+        await MovesAsync(row, row.PodOnWorker, "outside", () => BulkTransfer.BothWaysAsync(row.PodOnWorker, row.Stranger, row.Stranger.Address!, Bytes, Limit, Cancellation));
         if (row.Plugin is "bridge" or "ptp")
         {
             // They masquerade between nodes too: who asks from another node is a stranger.

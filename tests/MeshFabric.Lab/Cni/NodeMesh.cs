@@ -40,6 +40,9 @@ public sealed class NodeMesh : IAsyncDisposable
         }
     }
 
+    /// <summary>Joins a site as a person would, by its inventory file.</summary>
+    public Task JoinSiteAsync(string site, CancellationToken cancellationToken) => _mesh.JoinAsync(site, cancellationToken);
+
     /// <summary>Starts the agent of a node whose cluster has joined.</summary>
     public Task StartAgentAsync(string node, CniApi api, int gateways, CancellationToken cancellationToken) =>
         Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", TokenFile(node), "--gateways", $"{gateways}"], cancellationToken);
@@ -108,7 +111,7 @@ public sealed class NodeMesh : IAsyncDisposable
         await Until.TrueAsync(async () =>
         {
             using var document = JsonDocument.Parse(await _mesh.MfctlAsync(cancellationToken, "cluster", "get", cluster, "-o", "json"));
-            prefix = document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Select(p => p.Clone()).FirstOrDefault();
+            prefix = document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Where(p => !p.TryGetProperty("services", out _)).Select(p => p.Clone()).FirstOrDefault();
             return prefix.ValueKind == JsonValueKind.Object;
         }, TimeSpan.FromSeconds(60), $"the prefixes of {cluster}, which its agents find out", cancellationToken);
         var local = prefix.GetProperty("local").GetString();
