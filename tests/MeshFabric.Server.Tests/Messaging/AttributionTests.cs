@@ -150,7 +150,7 @@ public sealed class AttributionTests(TwoAgents mesh) : IClassFixture<TwoAgents>
 
     async Task SendAsync(string exchange, byte[] body)
     {
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
         await channel.PublishAsync(exchange, body, Cancel);
     }

@@ -61,7 +61,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
             };
 
             var unread = Unread();
-            await using var connection = await mesh.A.ConnectAsync(Cancel);
+            await using var connection = await mesh.ConnectAsAAsync();
             await using var channel = await connection.ConfirmedAsync(Cancel);
             await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), JsonSerializer.SerializeToUtf8Bytes(new RequestFacts(0, marker), MeshJson.Options), Cancel, properties);
             await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), "not json"u8.ToArray(), Cancel, properties);
@@ -120,7 +120,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
     public async Task Messages_that_cannot_be_read_or_make_a_consumer_fail_leave_nothing_behind_and_hold_up_nobody()
     {
         var before = await mesh.QueuesAsync();
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
         for (var i = 0; i < 40; i++)
         {
@@ -155,7 +155,7 @@ public sealed class ConfusedDeputyTests(TwoAgents mesh) : IClassFixture<TwoAgent
     async Task RefusedAsync(byte[] body, BasicProperties properties)
     {
         var before = mesh.Control.Log.Count(GuardRefused);
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
         await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), body, Cancel, properties);
         await Until.TrueAsync(() => mesh.Control.Log.Count(GuardRefused) > before, TimeSpan.FromSeconds(15), () => "the guard did not refuse it", Cancel);

@@ -89,7 +89,7 @@ public sealed class CutOffTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     public async Task Removing_one_leaves_the_others_connected()
     {
         await TestAgent.JoinAsync(mesh.Control.Settings, "eridanus", "gw1", "10.50.0.0/16", Cancel);
-        await using var other = await mesh.A.ConnectAsync(Cancel);
+        await using var other = await mesh.ConnectAsAAsync();
 
         await mesh.Control.Api.DeleteClusterAsync("eridanus", Cancel);
 
@@ -102,7 +102,7 @@ public sealed class CutOffTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     async Task OthersAsync(Func<Domain.MeshFacts, bool> condition)
     {
         var replica = new FactsReplica(mesh.A.State.ReadFacts(out _));
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
         await using var channel = await connection.ConfirmedAsync(Cancel);
         await channel.PublishAsync(BrokerNames.Up(mesh.A.Id), Wire.Envelope(new RequestFacts(replica.Revision, "test")), Cancel);
         var wanted = (await mesh.Control.Api.GetAsync<MeshResource>("mesh", Cancel)).Revision;

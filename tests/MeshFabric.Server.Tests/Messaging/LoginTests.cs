@@ -20,7 +20,7 @@ public sealed class LoginTests(TwoAgents mesh) : IClassFixture<TwoAgents>
     [Fact]
     public async Task An_enrolled_agent_gets_in_by_its_certificate_without_any_password()
     {
-        await using var connection = await mesh.A.ConnectAsync(Cancel);
+        await using var connection = await mesh.ConnectAsAAsync();
 
         Assert.True(connection.IsOpen);
     }
