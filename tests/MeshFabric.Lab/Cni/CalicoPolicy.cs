@@ -28,6 +28,7 @@ static class CalicoPolicy
             {string.Join('\n', peer is null ? Profile(chain, direction) : Rules(chain, direction, peer))}
             COMMIT
             END
+            {(peer is null ? $"ipset destroy {Selected}" : "")}
             """;
     }
 
