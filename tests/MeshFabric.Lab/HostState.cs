@@ -13,6 +13,8 @@ public static class HostState
           bridge fdb | grep ' dst .*permanent' | sed 's/^/fdb /'
           nft -s list ruleset 2>/dev/null | grep -v '^[# ]*$' | awk '
             # In the base chains the order counts too: whoever jumps first judges first. Others write theirs anew in any order.
+            # The brace that ends a table would count as the end of its last chain.
+            /^}/{ next }
             /^table /{ table = $2 " " $3; name = "" } /^\t(chain|set|map) /{ name = $2; place = 0 }
             name ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ { print "nft " table " " name " " place++ " " $0; next }
             { print "nft " table " " name " " $0 }'

@@ -72,7 +72,11 @@ static partial class SteeringChecks
         try
         {
             await RoutedAsync(row, range, true);
-            await Row.HealsAsync([.. new[] { row.FarOnGateway, row.FarOnWorker }.Select(f => Request.Of(f, row.NearAddress(address), row.FarAddress(f.Address!)))], "a range moved");
+            // By TCP: a UDP server that is bound to no address answers with the pod's first one.
+            foreach (var far in new[] { row.FarOnGateway, row.FarOnWorker })
+            {
+                await Until.TrueAsync(async () => row.FarAddress(far.Address!).Equals(await PodClient.SeenAsAsync(far, row.NearAddress(address), Row.Soon, Cancellation)), Row.Heal, $"{far.Name} to be seen by {address} after a range moved", Cancellation);
+            }
         }
         finally
         {
