@@ -67,6 +67,7 @@ sealed record RbacRule(string Group, string Resource, string Verbs, string? Name
     public static readonly RbacRule DaemonSets = new("apps", "daemonsets", "list");
     public static readonly RbacRule CniConfigMaps = new("", "configmaps", "get");
     public static readonly RbacRule CalicoPools = new("crd.projectcalico.org", "ippools", "list");
+    public static readonly RbacRule CalicoPoolsOfMesh = new("crd.projectcalico.org", "ippools", "list, create, delete");
     public static readonly RbacRule CalicoBlocks = new("crd.projectcalico.org", "blockaffinities", "list");
     public static readonly RbacRule CalicoFelix = new("crd.projectcalico.org", "felixconfigurations", "get");
     public static readonly RbacRule CalicoInstallation = new("operator.tigera.io", "installations", "get");

@@ -17,31 +17,16 @@ sealed partial class CalicoPoolKeeper(ClusterApi api, GatewayLoop gateway, TimeP
 
     ValueList<Cidr>? _applied;
     long _appliedAt;
-    string? _said;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.RunAsync(
+        Look, time, TurnAsync, e => KubernetesErrors.IsExpected(e) ? KubernetesErrors.Describe(e, api.Client.BaseUri, "write its IPPools", RbacRule.CalicoPoolsOfMesh) : null, reason => LogFailed(log, reason), stoppingToken);
+
+    async Task TurnAsync(CancellationToken cancellationToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        if (Wanted() is { } mesh && (mesh != _applied || time.GetElapsedTime(_appliedAt) > Check))
         {
-            try
-            {
-                if (Wanted() is { } mesh && (mesh != _applied || time.GetElapsedTime(_appliedAt) > Check))
-                {
-                    await CalicoPools.ApplyAsync(api.Client, mesh, stoppingToken);
-                    (_applied, _appliedAt, _said) = (mesh, time.GetTimestamp(), null);
-                }
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && KubernetesErrors.IsExpected(e))
-            {
-                var reason = KubernetesErrors.Describe(e, api.Client.BaseUri, "write its IPPools", CalicoPools.Rule);
-                if (_said != reason)
-                {
-                    _said = reason;
-                    LogFailed(log, reason);
-                }
-            }
-
-            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await CalicoPools.ApplyAsync(api.Client, mesh, cancellationToken);
+            (_applied, _appliedAt) = (mesh, time.GetTimestamp());
         }
     }
 

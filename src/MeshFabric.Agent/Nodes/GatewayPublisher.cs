@@ -15,38 +15,23 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 
-    string? _said;
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await PublishAsync(stoppingToken);
-                _said = null;
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && (KubernetesErrors.IsExpected(e) || e is AgentStateException))
-            {
-                var reason = KubernetesErrors.Describe(e, api.Client.BaseUri, "write its MeshGateway", ObjectKinds.MeshGateways.Rule);
-                if (_said != reason)
-                {
-                    _said = reason;
-                    LogFailed(log, reason);
-                }
-            }
-
-            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.RunAsync(
+        Look, time, PublishAsync, e => KubernetesErrors.IsExpected(e) ? KubernetesErrors.Describe(e, api.Client.BaseUri, "write its MeshGateway", ObjectKinds.MeshGateways.Rule) : null, reason => LogFailed(log, reason), stoppingToken);
 
     async Task PublishAsync(CancellationToken cancellationToken)
     {
-        await WithdrawAsync(state.IsEnrolled ? state.ReadIdentity().Gateway : null, cancellationToken);
-        if (!state.IsEnrolled || gateway.Config is not { } config || api.Facts is not { } facts)
+        if (!state.IsEnrolled)
+        {
+            await WithdrawAsync(null, cancellationToken);
+            return;
+        }
+
+        if (gateway.Config is not { } config || api.Facts is not { } facts)
         {
             return;
         }
+
+        await WithdrawAsync(config.Gateway, cancellationToken);
 
         // The first gateway by name decides on the port; it keeps the one it has while that is good.
         var lead = facts.Gateways is [var first, ..] ? first : null;

@@ -19,26 +19,16 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
-    string? _said;
     long? _renewedAt;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await TurnAsync(stoppingToken);
-                _said = null;
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && (KubernetesErrors.IsExpected(e) || e is EnrolmentException or AgentStateException or InventoryFileException or UnauthorizedAccessException))
-            {
-                Say(e is HttpOperationException http ? KubernetesErrors.Describe(http, api.Client.BaseUri, "read and write leases", RbacRule.Leases(settings.Namespace)) : e.Message);
-            }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.RunAsync(Look, time, TurnAsync, Describe, reason => LogFailed(log, reason), stoppingToken);
 
-            await Task.Delay(Look, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    string? Describe(Exception e) => e switch
+    {
+        HttpOperationException => KubernetesErrors.Describe(e, api.Client.BaseUri, "read and write leases", RbacRule.Leases(settings.Namespace)),
+        EnrolmentException or AgentStateException or InventoryFileException or UnauthorizedAccessException => e.Message,
+        _ => KubernetesErrors.IsExpected(e) ? e.Message : null,
+    };
 
     async Task TurnAsync(CancellationToken cancellationToken)
     {
@@ -104,15 +94,6 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         var identity = await Enroller.JoinAsync(
             state, token, new EnrolmentRequest(null, slot, NodeAddress.Endpoints(node, settings.ListenPort), settings.ListenPort, now, inventory), cancellationToken);
         LogEnrolled(log, settings.Node, identity.Gateway, identity.Cluster, identity.Server);
-    }
-
-    void Say(string reason)
-    {
-        if (_said != reason)
-        {
-            _said = reason;
-            LogFailed(log, reason);
-        }
     }
 
     [LoggerMessage(5411, LogLevel.Information, "{Node} takes the gateway slot {Slot}")]

@@ -188,7 +188,7 @@ static class ClusterInstall
     /// <summary>Gateways from when there were to be more: their agents have left them by now, and nobody else will.</summary>
     static async Task RemoveExcessAsync(Session session, InstallRequest request, CancellationToken cancellationToken)
     {
-        var present = await session.Client.ListAsync<GatewayResource>($"gateways?cluster={Uri.EscapeDataString(request.Name)}", cancellationToken);
+        var present = await session.Client.ListGatewaysAsync(request.Name, cancellationToken);
         foreach (var name in present.Select(g => g.Spec.Name).Where(n => GatewayNodes.SlotNumber(n) > request.Settings.Gateways))
         {
             session.Note($"      removing {name}: there are to be {request.Settings.Gateways} gateway(s)");

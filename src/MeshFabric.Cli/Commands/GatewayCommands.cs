@@ -43,7 +43,7 @@ static class GatewayCommands
         var command = new MeshCommand("list", "List gateways", "mfctl gateway list", "mfctl gateway list --cluster aurora -o wide") { cluster };
         command.SetAction(cli.Remote(async (session, cancellationToken) =>
         {
-            session.Printer.List(View, await session.Client.ListAsync<GatewayResource>(session.Get(cluster) is { } only ? $"gateways?cluster={Uri.EscapeDataString(only)}" : "gateways", cancellationToken));
+            session.Printer.List(View, await session.Client.ListGatewaysAsync(session.Get(cluster), cancellationToken));
             return ExitCode.Ok;
         }));
         return command;

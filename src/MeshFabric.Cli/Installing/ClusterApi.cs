@@ -119,11 +119,16 @@ sealed class ClusterApi(IKubernetes client, string kubeconfig) : IDisposable
 
     /// <summary>Objects of a custom resource; none when the resource itself is not there.</summary>
     public Task<IReadOnlyList<JsonElement>> ListCustomAsync(string plural, CancellationToken cancellationToken) =>
-        AskAsync<IReadOnlyList<JsonElement>>($"list {plural}.{InstallationNames.Group}", async k =>
+        ListCustomAsync(InstallationNames.Group, InstallationNames.GroupVersion, plural, null, cancellationToken);
+
+    /// <summary>As <see cref="ListCustomAsync(string, CancellationToken)"/>, of any group.</summary>
+    /// <param name="labels">A selector; null for all.</param>
+    public Task<IReadOnlyList<JsonElement>> ListCustomAsync(string group, string version, string plural, string? labels, CancellationToken cancellationToken) =>
+        AskAsync<IReadOnlyList<JsonElement>>($"list {plural}.{group}", async k =>
         {
             try
             {
-                var list = (JsonElement)await k.CustomObjects.ListClusterCustomObjectAsync(InstallationNames.Group, InstallationNames.GroupVersion, plural, cancellationToken: cancellationToken);
+                var list = (JsonElement)await k.CustomObjects.ListClusterCustomObjectAsync(group, version, plural, labelSelector: labels, cancellationToken: cancellationToken);
                 return [.. list.GetProperty("items").EnumerateArray()];
             }
             catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.NotFound)

@@ -1,41 +1,32 @@
-using System.Net;
-using System.Text.Json;
 using k8s;
-using k8s.Autorest;
+using k8s.Models;
 
 namespace MeshFabric.Cli.Installing;
 
 /// <summary>The IPPools that agents make where there is Calico. Agents that leave delete them; this is for what an agent that did not answer has left.</summary>
 static class MeshPools
 {
-    const string Group = "crd.projectcalico.org";
-    const string Version = "v1";
-    const string Plural = "ippools";
     const string Ours = "app.kubernetes.io/managed-by=meshfabric";
 
     public static async Task DeleteAsync(ClusterApi api, CancellationToken cancellationToken)
     {
-        foreach (var name in await NamesAsync(api, cancellationToken))
+        foreach (var pool in await api.ListCustomAsync(IPPool.Group, IPPool.Version, IPPool.Plural, Ours, cancellationToken))
         {
-            await api.AskAsync<object?>($"delete IPPool {name}", k => UnlessMissingAsync(() => k.CustomObjects.DeleteClusterCustomObjectAsync(Group, Version, Plural, name, cancellationToken: cancellationToken)), cancellationToken);
+            var name = pool.GetProperty("metadata").GetProperty("name").GetString();
+            await api.DeleteAsync(new IPPool { Metadata = new V1ObjectMeta { Name = name } }, cancellationToken);
         }
     }
 
-    static async Task<IReadOnlyList<string>> NamesAsync(ClusterApi api, CancellationToken cancellationToken)
+    /// <summary>Calico's, as far as it is needed to name one.</summary>
+    [KubernetesEntity(Group = Group, ApiVersion = Version, Kind = nameof(IPPool), PluralName = Plural)]
+    sealed class IPPool : IKubernetesObject<V1ObjectMeta>
     {
-        var list = await api.AskAsync($"list {Plural}.{Group}", k => UnlessMissingAsync(() => k.CustomObjects.ListClusterCustomObjectAsync(Group, Version, Plural, labelSelector: Ours, cancellationToken: cancellationToken)), cancellationToken);
-        return list is JsonElement json ? [.. json.GetProperty("items").EnumerateArray().Select(p => p.GetProperty("metadata").GetProperty("name").GetString()!)] : [];
-    }
+        public const string Group = "crd.projectcalico.org";
+        public const string Version = "v1";
+        public const string Plural = "ippools";
 
-    static async Task<object?> UnlessMissingAsync(Func<Task<object>> request)
-    {
-        try
-        {
-            return await request();
-        }
-        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.NotFound)
-        {
-            return null;
-        }
+        public string ApiVersion { get; set; } = $"{Group}/{Version}";
+        public string Kind { get; set; } = nameof(IPPool);
+        public V1ObjectMeta Metadata { get; set; } = new();
     }
 }

@@ -21,7 +21,7 @@ static class Gathering
         var gateways = new List<GatewayResource>();
         foreach (var cluster in new[] { a, b })
         {
-            gateways.AddRange(await client.ListAsync<GatewayResource>($"gateways?cluster={Uri.EscapeDataString(cluster)}", cancellationToken));
+            gateways.AddRange(await client.ListGatewaysAsync(cluster, cancellationToken));
         }
 
         var tunnels = (await client.ListAsync<TunnelResource>($"tunnels?cluster={Uri.EscapeDataString(a)}", cancellationToken)).Where(t => t.Spec.A.Cluster == b || t.Spec.B.Cluster == b).ToList();

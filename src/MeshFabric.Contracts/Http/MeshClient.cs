@@ -66,6 +66,10 @@ public sealed class MeshClient : IDisposable
 
     public Task DeleteClusterAsync(string name, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"clusters/{Part(name)}", null, cancellationToken);
 
+    /// <param name="cluster">Null: of all.</param>
+    public Task<IReadOnlyList<GatewayResource>> ListGatewaysAsync(string? cluster, CancellationToken cancellationToken) =>
+        ListAsync<GatewayResource>(cluster is null ? "gateways" : $"gateways?cluster={Uri.EscapeDataString(cluster)}", cancellationToken);
+
     public Task<GatewayResource> GetGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => GetAsync<GatewayResource>($"gateways/{Part(cluster)}/{Part(gateway)}", cancellationToken);
 
     public Task DeleteGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"gateways/{Part(cluster)}/{Part(gateway)}", null, cancellationToken);

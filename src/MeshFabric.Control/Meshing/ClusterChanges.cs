@@ -12,6 +12,8 @@ namespace MeshFabric.Control.Meshing;
 /// <summary>What happens to clusters and gateways, each inside a <see cref="FactsChange"/>.</summary>
 public static class ClusterChanges
 {
+    const string PodCidrsUnknownCode = "pod-cidrs-unknown";
+
     public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, bool advertiseServices, Caller caller, string pointer, CancellationToken cancellationToken)
     {
         if (await change.Db.Clusters.AnyAsync(c => c.Name == name, cancellationToken))
@@ -100,8 +102,6 @@ public static class ClusterChanges
     }
 
     static ValueList<Cidr> PodPrefixes(ClusterRow row) => row.ToPrefixes().Where(p => !p.Services).Select(p => p.Local).ToValueList();
-
-    const string PodCidrsUnknownCode = "pod-cidrs-unknown";
 
     static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, PodCidrsUnknownCode, $"cluster/{cluster}",
         $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them: mfctl cluster join NAME --kubeconfig FILE --pod-cidr CIDR where agents are pods, meshfabric-agent join --pod-cidr CIDR on other hosts.");

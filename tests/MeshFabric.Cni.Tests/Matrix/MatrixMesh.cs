@@ -35,8 +35,8 @@ public sealed class MatrixMesh : IAsyncLifetime
         LabSpec.NameOfThisRun("cni"),
         [
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
-            .. Rows.Where(r => !RemappedPlugins.ContainsKey(r)).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = CniPlugins.IsDualStack(plugin) ? $"fd10:{101 + i}::/48" : null }),
-            .. Rows.Where(RemappedPlugins.ContainsKey).Select(r => new ClusterSpec(r, HubCidr) { Cni = RemappedPlugins[r] }),
+            .. Rows.Where(r => !IsRemapped(r)).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = CniPlugins.IsDualStack(plugin) ? $"fd10:{101 + i}::/48" : null }),
+            .. Rows.Where(IsRemapped).Select(r => new ClusterSpec(r, HubCidr) { Cni = RemappedPlugins[r] }),
             new ClusterSpec(Site, "10.250.0.0/16") { Gateways = 1, PodsPerWorker = 1 },
         ]);
 
@@ -87,6 +87,8 @@ public sealed class MatrixMesh : IAsyncLifetime
         }
     }
 
+    internal static bool IsRemapped(string row) => RemappedPlugins.ContainsKey(row);
+
     internal async Task RunAsync(string plugin, (string Name, Func<Row, Task> Run) check)
     {
         try
@@ -136,7 +138,7 @@ public sealed class MatrixMesh : IAsyncLifetime
 
         await _mesh.JoinAsync(cluster, api, Gateways, token);
         await _mesh.ConnectedAsync(token);
-        if (RemappedPlugins.ContainsKey(plugin))
+        if (_row.IsRemapped)
         {
             // The hub gets its alias when the other one is known.
             var near = await _mesh.AliasAsync(cluster, token);

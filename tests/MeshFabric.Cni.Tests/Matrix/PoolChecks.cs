@@ -22,7 +22,7 @@ static class PoolChecks
         await Until.TrueAsync(async () => (present = await OfMeshAsync(row) ?? []).ContainsKey($"{row.FarPrefix}"), Row.Heal, () => $"a pool of {row.FarPrefix}; there are {string.Join(", ", present.Keys)}", Cancellation);
         Assert.All(present.Values, p => Assert.True(
             p.GetProperty("disabled").GetBoolean() && p.GetProperty("disableBGPExport").GetBoolean() && !p.GetProperty("natOutgoing").GetBoolean(), p.ToString()));
-        if (row.Plugin == "canal" || row.Cluster.StartsWith(MatrixMesh.Remapped, StringComparison.Ordinal))
+        if (row.Plugin == "canal" || row.IsRemapped)
         {
             // flannel masquerades there, which asks no pool; and without our tables nothing is remapped.
             return;

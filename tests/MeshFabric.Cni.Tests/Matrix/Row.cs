@@ -32,6 +32,9 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
     public string Cluster => cluster;
 
+    /// <summary>It has the hub's own CIDR.</summary>
+    public bool IsRemapped => MatrixMesh.IsRemapped(cluster);
+
     public NodeMesh Mesh => mesh;
 
     public CniApi Api => api;

@@ -1,4 +1,5 @@
 using MeshFabric.Net;
+using MeshFabric.TestKit.Kubernetes;
 using static MeshFabric.Lab.Cni.CniObjects;
 
 namespace MeshFabric.Lab.Cni;
@@ -15,7 +16,7 @@ static class CalicoObjects
         CustomObjects =
         [
             Pool("default-ipv4-ippool", cluster.Network, vxlan ? "Always" : "Never"),
-            new(Group, "v1", "felixconfigurations", "FelixConfiguration", "default", new { bpfEnabled = false, nftablesMode = nftables ? "Enabled" : "Disabled" }),
+            new(Kind("felixconfigurations", "FelixConfiguration"), "default", new { bpfEnabled = false, nftablesMode = nftables ? "Enabled" : "Disabled" }),
             .. cluster.Nodes.Select(n => Affinity(n.Host.ShortName, CalicoPlugin.Block(cluster.Network, n.Number))),
         ],
         Annotations = node => new()
@@ -26,8 +27,10 @@ static class CalicoObjects
     };
 
     public static CustomObject Pool(string name, Cidr cidr, string vxlan) =>
-        new(Group, "v1", "ippools", "IPPool", name, new { cidr = cidr.ToString(), blockSize = 26, ipipMode = "Never", vxlanMode = vxlan, natOutgoing = true, nodeSelector = "all()" });
+        new(Kind("ippools", "IPPool"), name, new { cidr = cidr.ToString(), blockSize = 26, ipipMode = "Never", vxlanMode = vxlan, natOutgoing = true, nodeSelector = "all()" });
 
     static CustomObject Affinity(string node, Cidr block) =>
-        new(Group, "v1", "blockaffinities", "BlockAffinity", $"{node}-{block.ToString().Replace('.', '-').Replace('/', '-')}", new { cidr = block.ToString(), deleted = "false", node, state = "confirmed" });
+        new(Kind("blockaffinities", "BlockAffinity"), $"{node}-{block.ToString().Replace('.', '-').Replace('/', '-')}", new { cidr = block.ToString(), deleted = "false", node, state = "confirmed" });
+
+    static CustomKind Kind(string plural, string kind) => new(Group, "v1", plural, kind);
 }

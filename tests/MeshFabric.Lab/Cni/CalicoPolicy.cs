@@ -7,6 +7,10 @@ static class CalicoPolicy
 {
     const string Selected = "cali40s:pods";
 
+    // What comes to a workload is judged by where it is from, what comes from one by where it goes.
+    static readonly Side ToWorkload = new("tw", "pri", "-s", "src", "saddr");
+    static readonly Side FromWorkload = new("fw", "pro", "-d", "dst", "daddr");
+
     /// <returns>A shell script; on other nodes than the pod's it does nothing.</returns>
     public static string Iptables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer)
     {
@@ -15,7 +19,8 @@ static class CalicoPolicy
             return "true";
         }
 
-        var chain = $"cali-{Chain(direction)}-{CalicoState.Device(pod)}";
+        var side = Of(direction);
+        var chain = $"cali-{side.Chain}-{CalicoState.Device(pod)}";
         return $"""
             ipset -exist create {Selected} hash:ip
             {string.Join('\n', cluster.Nodes.SelectMany(n => n.Pods).Select(p => $"ipset -exist add {Selected} {p.Address}"))}
@@ -25,7 +30,7 @@ static class CalicoPolicy
             -A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
             -A {chain} -m conntrack --ctstate INVALID -j DROP
             -A {chain} -j MARK --set-xmark 0x0/0x10000
-            {string.Join('\n', peer is null ? Profile(chain, direction) : Rules(chain, direction, peer))}
+            {string.Join('\n', peer is null ? Profile(chain, side) : Rules(chain, side, peer))}
             COMMIT
             END
             {(peer is null ? $"ipset destroy {Selected}" : "")}
@@ -39,15 +44,15 @@ static class CalicoPolicy
             return "true";
         }
 
-        var chain = $"ip calico filter-cali-{Chain(direction)}-{CalicoState.Device(pod)}";
-        var side = direction == PolicyDirection.Ingress ? "saddr" : "daddr";
+        var side = Of(direction);
+        var chain = $"ip calico filter-cali-{side.Chain}-{CalicoState.Device(pod)}";
         var pods = string.Join(", ", cluster.Nodes.SelectMany(n => n.Pods).Select(p => p.Address));
         var accepts = peer?.Kind switch
         {
             null => "",
-            PolicyPeerKind.Block => $"ip {side} {peer.Block} ",
-            PolicyPeerKind.Pods => $"ip {side} {{ {pods} }} ",
-            _ => $"ip {side} 255.255.255.255 ",
+            PolicyPeerKind.Block => $"ip {side.Address} {peer.Block} ",
+            PolicyPeerKind.Pods => $"ip {side.Address} {{ {pods} }} ",
+            _ => $"ip {side.Address} 255.255.255.255 ",
         };
         return $"""
             nft -f - <<'END'
@@ -62,25 +67,31 @@ static class CalicoPolicy
             """;
     }
 
-    // To a workload, from a workload.
-    static string Chain(PolicyDirection direction) => direction == PolicyDirection.Ingress ? "tw" : "fw";
+    static Side Of(PolicyDirection direction) => direction == PolicyDirection.Ingress ? ToWorkload : FromWorkload;
 
-    static string[] Profile(string chain, PolicyDirection direction) =>
+    static string[] Profile(string chain, Side side) =>
     [
-        $"-A {chain} -j cali-{(direction == PolicyDirection.Ingress ? "pri" : "pro")}-kns.default",
+        $"-A {chain} -j cali-{side.Profile}-kns.default",
         $"-A {chain} -m mark --mark 0x10000/0x10000 -j RETURN",
         $"-A {chain} -m comment --comment \"Drop if no profiles matched\" -j DROP",
     ];
 
-    static string[] Rules(string chain, PolicyDirection direction, PolicyPeer peer) =>
+    static string[] Rules(string chain, Side side, PolicyPeer peer) =>
     [
         .. peer.Kind switch
         {
-            PolicyPeerKind.Block => new[] { $"-A {chain} {(direction == PolicyDirection.Ingress ? "-s" : "-d")} {peer.Block} -j MARK --set-xmark 0x10000/0x10000" },
-            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {Selected} {(direction == PolicyDirection.Ingress ? "src" : "dst")} -j MARK --set-xmark 0x10000/0x10000"],
+            PolicyPeerKind.Block => new[] { $"-A {chain} {side.Option} {peer.Block} -j MARK --set-xmark 0x10000/0x10000" },
+            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {Selected} {side.Match} -j MARK --set-xmark 0x10000/0x10000"],
             _ => [],
         },
         $"-A {chain} -m mark --mark 0x10000/0x10000 -j RETURN",
         $"-A {chain} -m comment --comment \"Drop if no policies passed packet\" -j DROP",
     ];
+
+    /// <param name="Chain">Begins the endpoint's chain.</param>
+    /// <param name="Profile">Begins the namespace's chain.</param>
+    /// <param name="Option">iptables' for the other side's address.</param>
+    /// <param name="Match">ipset's.</param>
+    /// <param name="Address">nftables'.</param>
+    sealed record Side(string Chain, string Profile, string Option, string Match, string Address);
 }

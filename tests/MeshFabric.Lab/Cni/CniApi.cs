@@ -77,7 +77,7 @@ public sealed class CniApi : IAsyncDisposable
         }
 
         await Client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = space } }, cancellationToken: cancellationToken);
-        await CustomObjects.DefineAsync(Client, [new CustomObject(Group, "v1alpha1", "meshgateways", "MeshGateway", "", ""), new CustomObject(Group, "v1alpha1", MeshNodes, "MeshNode", "", "")], cancellationToken);
+        await CustomKinds.DefineAsync(Client, [new CustomKind(Group, "v1alpha1", "meshgateways", "MeshGateway"), new CustomKind(Group, "v1alpha1", MeshNodes, "MeshNode")], cancellationToken);
     }
 
     /// <summary>True when the agent of a node said that everything of ours was taken off it.</summary>

@@ -1,4 +1,5 @@
 using k8s.Models;
+using MeshFabric.TestKit.Kubernetes;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -41,4 +42,4 @@ sealed record CniObjects
 
 /// <summary>An object of a kind that the plug-in defines itself.</summary>
 /// <param name="Spec">Serialised as it is.</param>
-sealed record CustomObject(string Group, string Version, string Plural, string Kind, string Name, object Spec);
+sealed record CustomObject(CustomKind Of, string Name, object Spec);

@@ -35,7 +35,7 @@ static class FlannelState
         -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
         -A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
         -A FLANNEL-POSTRTG -s {network} -d {network} -m comment --comment "flanneld masq" -j RETURN
-        -A FLANNEL-POSTRTG -s {network} ! -d {(network.IsIPv4 ? "224.0.0.0/4" : "ff00::/8")} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+        -A FLANNEL-POSTRTG -s {network} ! -d {Multicast(network)} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
         -A FLANNEL-POSTRTG ! -s {network} -d {pods} -m comment --comment "flanneld masq" -j RETURN
         -A FLANNEL-POSTRTG ! -s {network} -d {network} -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
         COMMIT
@@ -61,13 +61,15 @@ static class FlannelState
             {{Family(network)}} saddr {{pods}} {{Family(network)}} daddr {{network}} return
             {{Family(network)}} saddr {{network}} {{Family(network)}} daddr {{pods}} return
             {{Family(network)}} saddr != {{pods}} {{Family(network)}} daddr {{network}} return
-            {{Family(network)}} saddr {{network}} {{Family(network)}} daddr != {{(network.IsIPv4 ? "224.0.0.0/4" : "ff00::/8")}} masquerade fully-random
+            {{Family(network)}} saddr {{network}} {{Family(network)}} daddr != {{Multicast(network)}} masquerade fully-random
             {{Family(network)}} saddr != {{network}} {{Family(network)}} daddr {{network}} masquerade fully-random
           }
         }
         """;
 
     static string Family(Cidr network) => network.IsIPv4 ? "ip" : "ip6";
+
+    static string Multicast(Cidr network) => network.IsIPv4 ? "224.0.0.0/4" : "ff00::/8";
 
     static string Six(CniCluster cluster, CniNode node) => node.PodCidr6 is { } six
         ? $"FLANNEL_IPV6_NETWORK={cluster.Topology.Spec.PodCidr6}\nFLANNEL_IPV6_SUBNET={LabTopology.At(six, 1)}/{six.Length}\n"

@@ -28,7 +28,7 @@ public static class PingListener
             {
                 var received = await socket.ReceiveFromAsync(buffer, new IPEndPoint(v4 ? IPAddress.Any : IPAddress.IPv6Any, 0), timeout.Token);
                 // A raw IPv4 socket gives the IP header too, an IPv6 one does not.
-                var icmp = buffer.AsMemory(v4 ? (buffer[0] & 0xf) * 4 : 0, received.ReceivedBytes - (v4 ? (buffer[0] & 0xf) * 4 : 0));
+                var icmp = buffer.AsMemory(0, received.ReceivedBytes)[(v4 ? (buffer[0] & 0xf) * 4 : 0)..];
                 if (icmp.Span[0] == (v4 ? EchoRequest : EchoRequest6) && icmp.Length > 40 && icmp.Span[^2..].SequenceEqual(new[] { (byte)(mark >> 8), (byte)mark }))
                 {
                     return ((IPEndPoint)received.RemoteEndPoint).Address;

@@ -42,7 +42,7 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
         await ApplyAsync(api);
         using var admin = server.Api.Client();
-        using var agent = new k8s.Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(await server.KubeconfigOfAsync(InstallationNames.Namespace, InstallationNames.Agent, Cancel)));
+        using var agent = await AgentAsync();
         await admin.CoreV1.CreateNamespacedServiceAccountAsync(new V1ServiceAccount { Metadata = new() { GenerateName = "nobody-", NamespaceProperty = "default" } }, "default", cancellationToken: Cancel);
         string[] everywhere =
         [
@@ -144,7 +144,7 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         using var api = ClusterApi.Open(server.Api.Kubeconfig, null);
         await ApplyAsync(api);
         using var admin = server.Api.Client();
-        using var agent = new k8s.Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(await server.KubeconfigOfAsync(InstallationNames.Namespace, InstallationNames.Agent, Cancel)));
+        using var agent = await AgentAsync();
         // Without Calico there is nothing to do.
         await CalicoPools.ApplyAsync(agent, [Cidr.Parse("10.245.0.0/16")], Cancel);
         await CalicoKinds.DefineAsync(admin, Cancel);
@@ -168,6 +168,10 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
             await CalicoKinds.UndefineAsync(admin, Cancel);
         }
     }
+
+    /// <summary>With the rights that agents in pods have.</summary>
+    async Task<k8s.Kubernetes> AgentAsync() =>
+        new(KubernetesClientConfiguration.BuildConfigFromConfigFile(await server.KubeconfigOfAsync(InstallationNames.Namespace, InstallationNames.Agent, Cancel)));
 
     static Task DeleteCustomAsync(IKubernetes admin, string node) =>
         admin.CustomObjects.DeleteClusterCustomObjectAsync(InstallationNames.Group, InstallationNames.GroupVersion, InstallationNames.Nodes, node, cancellationToken: Cancel);

@@ -18,9 +18,6 @@ static class CalicoPools
     public const string Version = "v1";
     public const string Plural = "ippools";
 
-    /// <summary>What it takes.</summary>
-    public static readonly RbacRule Rule = new(Group, Plural, "list, create, delete");
-
     // Calico's limits for the size of a block (IPPool.spec.blockSize), prefix lengths; a pool is at least one block.
     const int SmallestBlock4 = 26;
     const int SmallestBlock6 = 122;
@@ -56,14 +53,25 @@ static class CalicoPools
     /// <param name="present">All IPPools.</param>
     public static (ValueList<Cidr> Create, ValueList<string> Delete) Plan(IReadOnlyList<JsonElement> present, IEnumerable<Cidr> mesh)
     {
-        var ours = present.Where(CalicoReading.IsOurs).ToList();
-        var foreign = present.Except(ours).SelectMany(p => ClusterCidrs.ParseList(CalicoReading.Text(p, "spec", "cidr"))).ToList();
+        var byOwner = present.ToLookup(CalicoReading.IsOurs);
+        var foreign = byOwner[false].SelectMany(p => ClusterCidrs.ParseList(CalicoReading.Text(p, "spec", "cidr"))).ToList();
         // What an administrator's own pool covers is known to Calico already.
-        var wanted = mesh.Distinct().Where(m => !foreign.Exists(f => f.Contains(m))).Order().ToList();
-        var good = ours.Where(p => wanted.Exists(w => IsPoolOf(p, w))).ToList();
-        return (
-            wanted.Where(w => !good.Exists(p => IsPoolOf(p, w))).ToValueList(),
-            ours.Except(good).Select(p => CalicoReading.Text(p, "metadata", "name")).Order(StringComparer.Ordinal).ToValueList());
+        var missing = mesh.Distinct().Where(m => !foreign.Exists(f => f.Contains(m))).ToDictionary(NameOf);
+        var delete = new List<string>();
+        foreach (var pool in byOwner[true])
+        {
+            var name = CalicoReading.Text(pool, "metadata", "name");
+            if (missing.TryGetValue(name, out var cidr) && IsPoolOf(pool, cidr))
+            {
+                missing.Remove(name);
+            }
+            else
+            {
+                delete.Add(name);
+            }
+        }
+
+        return (missing.Values.Order().ToValueList(), delete.Order(StringComparer.Ordinal).ToValueList());
     }
 
     /// <summary>IPv4 as it is written, IPv6 in all its 32 hexadecimal digits: what is shortened is not unique once its colons are gone.</summary>
@@ -71,7 +79,7 @@ static class CalicoPools
         string.Create(CultureInfo.InvariantCulture, $"meshfabric-{(cidr.IsIPv4 ? cidr.Address.ToString().Replace('.', '-') : Convert.ToHexStringLower(cidr.Address.GetAddressBytes()))}-{cidr.Length}");
 
     static bool IsPoolOf(JsonElement pool, Cidr cidr) =>
-        CalicoReading.Text(pool, "metadata", "name") == NameOf(cidr) && CalicoReading.Text(pool, "spec", "cidr") == cidr.ToString()
+        CalicoReading.Text(pool, "spec", "cidr") == cidr.ToString()
         && CalicoReading.Flag(pool, "spec", "disabled") && CalicoReading.Flag(pool, "spec", "disableBGPExport") && !CalicoReading.Flag(pool, "spec", "natOutgoing");
 
     static object Pool(Cidr cidr) => new

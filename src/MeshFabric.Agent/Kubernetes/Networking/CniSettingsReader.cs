@@ -62,7 +62,7 @@ sealed class CniSettingsReader(IKubernetes client)
 
     async Task<IReadOnlyList<JsonElement>> ListAsync(PermittedReads reads, string plural, RbacRule rule, CancellationToken cancellationToken)
     {
-        var list = await reads.TryAsync($"list {plural} of {CalicoPools.Group}", rule, () => client.CustomObjects.ListClusterCustomObjectAsync(CalicoPools.Group, "v1", plural, limit: ObjectLimit, cancellationToken: cancellationToken));
+        var list = await reads.TryAsync($"list {plural} of {CalicoPools.Group}", rule, () => client.CustomObjects.ListClusterCustomObjectAsync(CalicoPools.Group, CalicoPools.Version, plural, limit: ObjectLimit, cancellationToken: cancellationToken));
         return list is JsonElement json && json.TryGetProperty("items", out var items) ? [.. items.EnumerateArray()] : [];
     }
 
