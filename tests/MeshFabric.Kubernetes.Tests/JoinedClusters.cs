@@ -43,6 +43,7 @@ public class JoinedClusters : IAsyncLifetime
             _clusters.AddRange(spec.Clusters.Select(c => KubeCluster.Attach(_mesh.Lab, c.Name)));
             foreach (var cluster in _clusters)
             {
+                await ProxiedAsync(cluster, CancellationToken.None);
                 Before[cluster.Name] = await ClusterState.ReadAsync(_mesh.Lab, cluster, CancellationToken.None);
                 Say($"joining {cluster.Name}");
                 await _mesh.JoinAsync(cluster.Name, CancellationToken.None);
@@ -83,6 +84,22 @@ public class JoinedClusters : IAsyncLifetime
     /// <summary>A pod's address as the other cluster knows it.</summary>
     public static IPAddress InMesh(V1Pod pod) =>
         IPAddress.Parse((pod.Spec.NodeName.StartsWith("aurora", StringComparison.Ordinal) ? AuroraInMesh : BorealisInMesh) + "." + string.Join('.', pod.Status.PodIP.Split('.')[2..]));
+
+    /// <summary>Waits until every node's service proxy knows the pods that run: it follows them by seconds.</summary>
+    async Task ProxiedAsync(KubeCluster cluster, CancellationToken cancellationToken)
+    {
+        var pods = await EchoWorkload.ReadyAsync(cluster, EchoWorkload.DemoNamespace, cancellationToken);
+        foreach (var node in cluster.Nodes.Where(n => n.IsOn))
+        {
+            await Until.TrueAsync(
+                async () =>
+                {
+                    var rules = await Mesh.Lab.ShellAsync(node.Name, "iptables-save -t nat", cancellationToken);
+                    return pods.All(p => rules.Contains($"--to-destination {p.Status.PodIP}:", StringComparison.Ordinal));
+                },
+                OneCluster.Limit, $"the service proxy of {node.Name} to know all pods", cancellationToken);
+        }
+    }
 
     /// <summary>Waits until a container of the pod is answered, by <c>kubectl exec</c>, and by one that saw the pod's own address.</summary>
     /// <param name="address">Of a pod of the other cluster, or of a Service that stands for such pods.</param>

@@ -21,7 +21,7 @@ static class LeaveCommand
             using (await state.HoldAsync(TimeSpan.FromSeconds(15), TimeProvider.System, cancellationToken))
             {
                 await using var backend = WireGuardBackends.Open(result.GetValue(backendOption), new BackendOptions(state.LogDirectory), TimeProvider.System);
-                using var host = new LinuxHost(state, isNode: false);
+                using var host = new LinuxHost(new LinuxSysctls(state), isNode: false);
                 await host.Reconciler(backend, PrivateKey.Generate(), TimeProvider.System).RemoveAsync(cancellationToken);
                 state.Delete();
             }

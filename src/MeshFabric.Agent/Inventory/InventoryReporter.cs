@@ -42,12 +42,6 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
         {
             try
             {
-                if (!state.IsEnrolled)
-                {
-                    await Task.Delay(TimeSpan.FromMilliseconds(200), time, cancellationToken);
-                    continue;
-                }
-
                 using var source = (state.ReadIdentity().Inventory ?? InventorySettings.None).Open(observations, time, logs);
                 if (source is null)
                 {

@@ -1,6 +1,5 @@
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reconciling;
-using MeshFabric.Agent.State;
 using MeshFabric.Net;
 using MeshFabric.WireGuard;
 
@@ -8,13 +7,13 @@ namespace MeshFabric.Agent.Linux;
 
 /// <summary>This host's links, routes, tables and settings, by the Linux kernel's own interfaces.</summary>
 /// <param name="isNode">It is a node of a Kubernetes cluster, with a node's table beside the gateway's.</param>
-public sealed class LinuxHost(AgentStateDirectory state, bool isNode) : IDisposable
+public sealed class LinuxHost(IHostSettings settings, bool isNode) : IDisposable
 {
     readonly LinuxLinks _links = new();
     readonly LinuxRouteTable _routes = new();
 
     public GatewayReconciler Reconciler(IWireGuardBackend backend, PrivateKey key, TimeProvider time) =>
-        new(backend, _links, _routes, new LinuxFirewall(isNode), new LinuxSysctls(state), key, time);
+        new(backend, _links, _routes, new LinuxFirewall(isNode), settings, key, time);
 
     public void Dispose()
     {

@@ -23,14 +23,19 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
+    // As the last turn saw them: on a node with hundreds of pods there are as many.
+    IReadOnlyList<Link>? _links;
+
     public Task ApplyAsync(NodeConfig config, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
         {
+            _links = _netlink.Links();
+            var addresses = _netlink.Addresses();
             var links = new Dictionary<string, int>();
             foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
-                var link = Device(device);
+                var link = Device(device, _links, addresses);
                 Neighbours(link.Index, device.Peers);
                 links[device.Name] = link.Index;
             }
@@ -39,12 +44,9 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
-            foreach (var name in Names.Where(n => !links.ContainsKey(n)))
+            foreach (var left in _links.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
             {
-                if (_netlink.FindLink(name) is { Vxlan: not null } left)
-                {
-                    _netlink.DeleteLink(left.Index);
-                }
+                _netlink.DeleteLink(left.Index);
             }
         }
 
@@ -55,7 +57,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            var links = _netlink.Links();
+            var links = _links ?? _netlink.Links();
             var own = links.FirstOrDefault(l => l.Name == NodePlanner.OverlayName)?.Vxlan?.Port;
             var foreign = links.Where(l => !Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
             var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => p != own);
@@ -65,10 +67,10 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
     public void Dispose() => _netlink.Dispose();
 
-    Link Device(OverlayDevice wanted)
+    Link Device(OverlayDevice wanted, IReadOnlyList<Link> links, IReadOnlyList<LinkAddress> addresses)
     {
         var options = new VxlanOptions((uint)wanted.Vni, wanted.Local, (ushort)wanted.Port, PhysicalAddress.Parse(wanted.HardwareAddress));
-        var link = _netlink.FindLink(wanted.Name);
+        var link = links.FirstOrDefault(l => l.Name == wanted.Name);
         if (link is not null && link.Vxlan != options)
         {
             if (link.Kind != "vxlan")
@@ -87,8 +89,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         }
 
         LinuxSysctls.PrepareDevice(wanted.Name);
-        EnsureAddress(link.Index, wanted.Local);
-        var mtu = Math.Max(Smallest, Underlay(wanted.Local) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
+        EnsureAddress(link.Index, wanted.Local, addresses);
+        var mtu = Math.Max(Smallest, Underlay(wanted.Local, links, addresses) - (wanted.Local.AddressFamily == AddressFamily.InterNetwork ? Overhead4 : Overhead6));
         if (link.Mtu != mtu)
         {
             _netlink.SetMtu(link.Index, mtu);
@@ -104,22 +106,22 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
     // Without any IPv4 address of its own the kernel's source check drops, loose or not, what comes in by this device while the way back is another one
     // (fib_validate_source): on a gateway, all answers that came by another gateway. It is the node's own, so that whoever takes a device's first address takes that.
-    void EnsureAddress(int link, IPAddress local)
+    void EnsureAddress(int link, IPAddress local, IReadOnlyList<LinkAddress> addresses)
     {
-        if (local.AddressFamily == AddressFamily.InterNetwork && !_netlink.Addresses().Any(a => a.LinkIndex == link && a.Address.Equals(local)))
+        if (local.AddressFamily == AddressFamily.InterNetwork && !addresses.Any(a => a.LinkIndex == link && a.Address.Equals(local)))
         {
             _netlink.AddAddress(new LinkAddress(link, local, 32));
         }
     }
 
     /// <summary>MTU of the link that has this address, bytes.</summary>
-    int Underlay(IPAddress address)
+    static int Underlay(IPAddress address, IReadOnlyList<Link> links, IReadOnlyList<LinkAddress> addresses)
     {
         const int fallback = 1500;
         // Our own have it too, and do not count.
-        var links = _netlink.Links().Where(l => !Names.Contains(l.Name)).ToDictionary(l => l.Index);
-        var index = _netlink.Addresses().FirstOrDefault(a => links.ContainsKey(a.LinkIndex) && a.Address.Equals(address))?.LinkIndex;
-        return index is { } found ? links[found].Mtu : fallback;
+        var others = links.Where(l => !Names.Contains(l.Name)).ToDictionary(l => l.Index);
+        var index = addresses.FirstOrDefault(a => others.ContainsKey(a.LinkIndex) && a.Address.Equals(address))?.LinkIndex;
+        return index is { } found ? others[found].Mtu : fallback;
     }
 
     void Neighbours(int link, ValueList<OverlayPeer> peers)

@@ -14,16 +14,22 @@ public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc
     static readonly string[] Forwarding = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
     const string Wanted = "1";
 
+    // On a Kubernetes node two loops prepare the same host.
+    readonly Lock _lock = new();
+
     string File => Path.Combine(state.Directory, "sysctls.json");
 
     public void Prepare(bool forwards)
     {
-        foreach (var name in forwards ? Spread.Concat(Forwarding) : Spread)
+        lock (_lock)
         {
-            if (Read(name) is { } value && value != Wanted)
+            foreach (var name in forwards ? Spread.Concat(Forwarding) : Spread)
             {
-                Remember(name, value);
-                Write(name, Wanted);
+                if (Read(name) is { } value && value != Wanted)
+                {
+                    Remember(name, value);
+                    Write(name, Wanted);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
-using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Reconciling;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.ServiceDefaults;
 
@@ -11,12 +11,12 @@ public sealed class AgentMetrics
 {
     public const string MeterName = "MeshFabric.Agent";
 
-    public AgentMetrics(IMeterFactory meters, AgentView view, IControlLink link, INodeTraffic traffic)
+    public AgentMetrics(IMeterFactory meters, AgentView view, GatewayRole gateway, INodeTraffic traffic)
     {
         var meter = meters.Create(MeterName);
         meter.CreateObservableGauge("meshfabric_build_info", () => new Measurement<int>(1, Tag("version", ProductVersion.Current)), description: "1; the version is a label");
         meter.CreateObservableGauge("meshfabric_wireguard_info", () => view.Status.Backend is { Length: > 0 } backend ? [new Measurement<int>(1, Tag("implementation", backend))] : Array.Empty<Measurement<int>>(), description: "1; kernel or userspace is a label");
-        meter.CreateObservableGauge("meshfabric_agent_control_connected", () => link.IsConnected ? 1 : 0, description: "1 while the broker accepts this agent");
+        meter.CreateObservableGauge("meshfabric_agent_control_connected", () => gateway.ControlConnected ? 1 : 0, description: "1 while the broker accepts this agent");
         meter.CreateObservableGauge("meshfabric_agent_desired_revision", () => view.Status.FactsRevision, description: "Revision of the facts this agent holds");
         meter.CreateObservableGauge("meshfabric_agent_applied_revision", () => view.Status.AppliedRevision, description: "Revision that the host was last made to match");
         meter.CreateObservableCounter("meshfabric_agent_reconciles_total", () => new[]

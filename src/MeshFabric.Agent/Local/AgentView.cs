@@ -42,6 +42,9 @@ public sealed class AgentView
         Inventory = (identity.Inventory ?? InventorySettings.None).Describe(),
     });
 
+    /// <summary>No longer part of the mesh; on a Kubernetes node the node's part goes on.</summary>
+    public void Left() => Change(s => Nothing with { Node = s.Node });
+
     public void Applied(MeshFacts facts, GatewayConfig config, string backend, int mtu, ValueList<TunnelReport> tunnels) => Change(s => s with
     {
         Role = facts.Clusters.FirstOrDefault(c => c.Name == config.Cluster)?.Kind == ClusterKind.Machine ? "machine" : "gateway",

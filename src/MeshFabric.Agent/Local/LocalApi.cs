@@ -1,11 +1,9 @@
-using MeshFabric.Agent.Inventory;
-using MeshFabric.Agent.Messaging;
+using MeshFabric.Agent.Reconciling;
 using MeshFabric.Contracts.Http;
 using MeshFabric.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace MeshFabric.Agent.Local;
 
@@ -20,7 +18,7 @@ public static class LocalApi
         endpoints.MapGet("/livez", () => TypedResults.Text("ok\n"));
         endpoints.MapGet("/readyz", Ready);
         // Endpoints of peers and findings are nobody's business but root's: not by TCP.
-        endpoints.MapGet(StatusPath, (HttpContext context) => context.Connection.LocalPort == 0 ? Results.Json(Status(context.RequestServices), MeshJson.Options) : Results.NotFound());
+        endpoints.MapGet(StatusPath, (HttpContext context, AgentView view, GatewayRole gateway) => context.Connection.LocalPort == 0 ? Results.Json(Status(view, gateway), MeshJson.Options) : Results.NotFound());
     }
 
     static IResult Ready(AgentView view) => WhyNotReady(view.Status) is { } reason
@@ -35,9 +33,9 @@ public static class LocalApi
         : status.AppliedRevision == 0 && (status.Node is null || status.Gateway.Length > 0) ? "not enrolled, or nothing applied yet"
         : null;
 
-    static AgentStatus Status(IServiceProvider services) => services.GetRequiredService<AgentView>().Status with
+    static AgentStatus Status(AgentView view, GatewayRole gateway) => view.Status with
     {
-        ControlConnected = services.GetRequiredService<IControlLink>().IsConnected,
-        InventoryError = services.GetRequiredService<InventoryReporter>().Failure ?? "",
+        ControlConnected = gateway.ControlConnected,
+        InventoryError = gateway.InventoryFailure ?? "",
     };
 }

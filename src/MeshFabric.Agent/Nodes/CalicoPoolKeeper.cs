@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>While this node's gateway is the cluster's first by name: keeps the mesh in Calico's list of pools, where there is Calico.</summary>
-sealed partial class CalicoPoolKeeper(ClusterApi api, GatewayLoop gateway, TimeProvider time, ILogger<CalicoPoolKeeper> log) : BackgroundService
+sealed partial class CalicoPoolKeeper(ClusterApi api, GatewayRole gateway, TimeProvider time, ILogger<CalicoPoolKeeper> log) : BackgroundService
 {
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>While this node is a gateway: tells the other nodes of its cluster what to send to it, by the cluster's own API; and that it is one no longer.</summary>
-sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayLoop gateway, AgentView view, TimeProvider time, ILogger<GatewayPublisher> log) : BackgroundService
+sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayRole gateway, AgentView view, TimeProvider time, ILogger<GatewayPublisher> log) : BackgroundService
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 

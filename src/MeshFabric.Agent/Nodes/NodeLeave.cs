@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Takes everything of ours off the node, whatever role it had, and says so in its MeshNode. Needs neither control service nor broker.</summary>
-sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState node, AgentStateDirectory gateway, Func<IWireGuardBackend> openBackend, TimeProvider time, ILogger<NodeLeave> log) : BackgroundService
+sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState node, LinuxSysctls sysctls, AgentStateDirectory gateway, Func<IWireGuardBackend> openBackend, TimeProvider time, ILogger<NodeLeave> log) : BackgroundService
 {
     static readonly TimeSpan Retry = TimeSpan.FromSeconds(2);
 
@@ -59,13 +59,13 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
     {
         await using (var backend = openBackend())
         {
-            using var host = new LinuxHost(gateway, isNode: true);
+            using var host = new LinuxHost(new NodeHeldSettings(sysctls), isNode: true);
             await host.Reconciler(backend, PrivateKey.Generate(), time).RemoveAsync(cancellationToken);
         }
 
         gateway.Delete();
         using var overlay = new LinuxOverlay();
-        await new NodeReconciler(overlay, new LinuxNodeFirewall(), new LinuxSysctls(node.Directory)).RemoveAsync(settings.Node, cancellationToken);
+        await new NodeReconciler(overlay, new LinuxNodeFirewall(), sysctls).RemoveAsync(settings.Node, cancellationToken);
         node.Directory.Delete();
         // We hold it to our end all the same.
         File.Delete(node.Agent.LockFile);

@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Role <c>node</c>: keeps this node as its cluster's gateways want it, and tells them what is to be known of it. Goes on from disk while the cluster's API is gone.</summary>
-sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop gateway, NodeState state, INodeObserver observer, AgentView view, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
+sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole gateway, NodeState state, LinuxSysctls sysctls, INodeObserver observer, AgentView view, TimeProvider time, ILogger<NodeLoop> log) : BackgroundService
 {
     static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(500);
 
@@ -45,7 +45,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayLoop
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var overlay = new LinuxOverlay();
-        var reconciler = new NodeReconciler(overlay, new LinuxNodeFirewall(), new LinuxSysctls(state.Directory));
+        var reconciler = new NodeReconciler(overlay, new LinuxNodeFirewall(), sysctls);
         var drift = new DriftWatch(Noticed, time, log).RunAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {

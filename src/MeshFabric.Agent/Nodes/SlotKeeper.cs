@@ -13,7 +13,7 @@ namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Makes this node a gateway when its cluster needs one here: takes a slot, enrols under its name, renews it, and ends when it is no longer its own.</summary>
 /// <remarks>Without the cluster's API everything stays as it is: a gateway goes on carrying traffic.</remarks>
-sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayLoop gateway, TimeProvider time, ILogger<SlotKeeper> log) : BackgroundService
+sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayRole gateway, TimeProvider time, ILogger<SlotKeeper> log) : BackgroundService
 {
     static readonly TimeSpan Renewal = TimeSpan.FromSeconds(4);
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);

@@ -2,6 +2,7 @@ using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Nodes;
+using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
@@ -14,15 +15,14 @@ using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Agent.Reconciling;
 
-/// <summary>The agent's one loop: facts to plan to host to report. Everything else only wakes it.</summary>
+/// <summary>The loop of one membership: facts to plan to host to report. Everything else only wakes it. Ends when it has left.</summary>
 public sealed partial class GatewayLoop(
-    AgentStateDirectory state, FactsKeeper facts, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<GatewayLoop> log,
+    AgentStateDirectory state, FactsKeeper facts, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, IHostSettings settings, TimeProvider time, ILogger<GatewayLoop> log,
     NodeSettings? node = null)
     : BackgroundService
 {
     static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
     static readonly TimeSpan QuickTurn = TimeSpan.FromMilliseconds(250);
-    static readonly TimeSpan EnrolmentCheck = TimeSpan.FromMilliseconds(200);
 
     // The kernel tells of changed tables at once; this is for the day it did not.
     static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(10);
@@ -33,7 +33,7 @@ public sealed partial class GatewayLoop(
     long _appliedRevision;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
-    volatile string? _leaving;
+    string? _leaving;
 
     /// <summary>The plan that is in force; null before the first facts.</summary>
     public GatewayConfig? Config { get; private set; }
@@ -44,33 +44,33 @@ public sealed partial class GatewayLoop(
     /// <summary>Take everything off the host and end.</summary>
     public void Leave(string reason)
     {
-        LogLeaving(log, reason);
-        _leaving = reason;
+        if (Interlocked.CompareExchange(ref _leaving, reason, null) is null)
+        {
+            LogLeaving(log, reason);
+        }
+
         Wake();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (!await WaitForEnrolmentAsync(stoppingToken))
-        {
-            return;
-        }
-
+        _identity = state.ReadIdentity();
+        view.Enrolled(_identity);
+        facts.Load();
         await using var backend = openBackend();
         LogBackend(log, backend.Name);
-        using var host = new LinuxHost(state, isNode: node is not null);
+        using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
-        var drift = new DriftWatch(Changed, time, log).RunAsync(stoppingToken);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 // Asked once a turn: a request to leave that comes in the middle of one is for the next.
-                if (_leaving is not null)
+                if (Volatile.Read(ref _leaving) is not null)
                 {
                     await _reconciler.RemoveAsync(stoppingToken);
-                    state.Delete();
-                    lifetime.StopApplication();
                     break;
                 }
 
@@ -89,6 +89,7 @@ public sealed partial class GatewayLoop(
             await _signal.WaitAsync(tunnels.AllConnected ? Turn : QuickTurn, stoppingToken);
         }
 
+        await ended.CancelAsync();
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -96,28 +97,6 @@ public sealed partial class GatewayLoop(
     {
         Interlocked.Or(ref _kernelChanges, (int)change);
         Wake();
-    }
-
-    async Task<bool> WaitForEnrolmentAsync(CancellationToken cancellationToken)
-    {
-        if (!state.IsEnrolled)
-        {
-            LogWaiting(log, state.Directory);
-        }
-
-        while (!state.IsEnrolled)
-        {
-            await Task.Delay(EnrolmentCheck, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (cancellationToken.IsCancellationRequested)
-            {
-                return false;
-            }
-        }
-
-        _identity = state.ReadIdentity();
-        view.Enrolled(_identity);
-        facts.Load();
-        return true;
     }
 
     async Task TurnAsync(IWireGuardBackend backend, CancellationToken cancellationToken)
@@ -157,9 +136,6 @@ public sealed partial class GatewayLoop(
         _firewallCheckedAt = time.GetTimestamp();
         return true;
     }
-
-    [LoggerMessage(5001, LogLevel.Information, "Waiting to be enrolled: run 'meshfabric-agent join --state {Directory} ...' on this host")]
-    static partial void LogWaiting(ILogger logger, string directory);
 
     [LoggerMessage(5002, LogLevel.Information, "WireGuard backend: {Backend}")]
     static partial void LogBackend(ILogger logger, string backend);

@@ -39,29 +39,21 @@ public static class AgentHost
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Error);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(gateway);
-        builder.Services.AddSingleton<ControlLink>();
-        builder.Services.AddSingleton<IControlLink>(s => s.GetRequiredService<ControlLink>());
-        builder.Services.AddSingleton<FactsKeeper>();
-        builder.Services.AddSingleton<TunnelWatch>();
-        builder.Services.AddSingleton<AgentReporter>();
         builder.Services.AddSingleton<AgentView>();
         builder.Services.AddSingleton<INodeTraffic>(s => node is null ? new NoTraffic() : new LinuxNodeTraffic(s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<AgentMetrics>();
-        builder.Services.AddSingleton<Membership>();
-        builder.Services.AddSingleton<ControlInbox>();
-        builder.Services.AddSingleton<InventoryReporter>();
         builder.Services.AddSingleton<INodeObservations>(s => node is null ? NoObservations.Instance : s.GetRequiredService<ClusterApi>());
         builder.Services.AddSingleton<Func<IWireGuardBackend>>(s => () => WireGuardBackends.Open(backend, new BackendOptions(gateway.LogDirectory), s.GetRequiredService<TimeProvider>()));
-        builder.Services.AddSingleton<GatewayLoop>();
+        builder.Services.AddSingleton<IHostSettings>(s => node is null ? new LinuxSysctls(gateway) : new NodeHeldSettings(s.GetRequiredService<LinuxSysctls>()));
+        AddMembership(builder.Services);
+        builder.Services.AddSingleton<GatewayRole>();
         if (node is { Leaves: true })
         {
             AddNode(builder.Services, state, node).AddHostedService<NodeLeave>();
         }
         else
         {
-            builder.Services.AddHostedService(s => s.GetRequiredService<GatewayLoop>());
-            builder.Services.AddHostedService(s => s.GetRequiredService<InventoryReporter>());
-            builder.Services.AddHostedService(s => s.GetRequiredService<ControlLink>());
+            builder.Services.AddHostedService(s => s.GetRequiredService<GatewayRole>());
             if (node is not null)
             {
                 AddNode(builder.Services, state, node).AddHostedService<NodeLoop>().AddHostedService<SlotKeeper>().AddHostedService<GatewayPublisher>().AddHostedService<CalicoPoolKeeper>();
@@ -81,15 +73,27 @@ public static class AgentHost
         });
 
         var app = builder.Build();
-        app.Services.GetRequiredService<ControlLink>().Inbox = app.Services.GetRequiredService<ControlInbox>();
         app.Services.GetRequiredService<AgentMetrics>();
         app.MapLocalApi();
         return app;
     }
 
+    // One of each from an enrolment to its end.
+    static void AddMembership(IServiceCollection services) => services
+        .AddScoped<ControlLink>()
+        .AddScoped<IControlLink>(s => s.GetRequiredService<ControlLink>())
+        .AddScoped<ControlInbox>()
+        .AddScoped<FactsKeeper>()
+        .AddScoped<TunnelWatch>()
+        .AddScoped<AgentReporter>()
+        .AddScoped<Membership>()
+        .AddScoped<InventoryReporter>()
+        .AddScoped<GatewayLoop>();
+
     static IServiceCollection AddNode(IServiceCollection services, AgentStateDirectory state, NodeSettings node) => services
         .AddSingleton(node)
         .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node")), state))
+        .AddSingleton(s => new LinuxSysctls(s.GetRequiredService<NodeState>().Directory))
         .AddSingleton<INodeObserver>(_ => new LinuxNodeObserver())
         .AddSingleton<ClusterApi>()
         .AddHostedService(s => s.GetRequiredService<ClusterApi>());

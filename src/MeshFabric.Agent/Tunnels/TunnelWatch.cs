@@ -9,7 +9,7 @@ using MeshFabric.WireGuard;
 namespace MeshFabric.Agent.Tunnels;
 
 /// <summary>Probes every tunnel and knows which are alive.</summary>
-public sealed class TunnelWatch(TimeProvider time)
+public sealed class TunnelWatch(TimeProvider time) : IDisposable
 {
     static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
@@ -55,7 +55,11 @@ public sealed class TunnelWatch(TimeProvider time)
                 wanted.Add((peer.Cluster, peer.Gateway));
                 var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new Watched(new TunnelLiveness()));
                 watched.State = peers.GetValueOrDefault(peer.PublicKey);
-                changed |= watched.Liveness.Update(watched.State?.LastHandshake, now);
+                lock (watched)
+                {
+                    changed |= watched.Liveness.Update(watched.State?.LastHandshake, now);
+                }
+
                 if (watched.Liveness.State != TunnelState.Connected || now - watched.LastProbe >= Idle)
                 {
                     watched.LastProbe = now;
@@ -77,10 +81,19 @@ public sealed class TunnelWatch(TimeProvider time)
     public ValueList<TunnelReport> Report(GatewayConfig config) => config.Devices.SelectMany(d => d.Peers.Select(p =>
     {
         var watched = _watched.GetValueOrDefault((p.Cluster, p.Gateway));
-        var state = watched?.State;
-        return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched?.Liveness.State ?? TunnelState.Connecting,
-            state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null, state?.LastHandshake,
-            watched?.Liveness.RoundTrip?.TotalSeconds, watched?.Liveness.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0);
+        if (watched is null)
+        {
+            return new TunnelReport(d.Name, p.Cluster, p.Gateway, TunnelState.Connecting, null, null, null, null, 0, 0);
+        }
+
+        // A probe may come back meanwhile.
+        lock (watched)
+        {
+            var state = watched.State;
+            return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched.Liveness.State,
+                state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null, state?.LastHandshake,
+                watched.Liveness.RoundTrip?.TotalSeconds, watched.Liveness.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0);
+        }
     })).ToValueList();
 
     /// <summary>Answers an administrator's question with measurements of now.</summary>
@@ -116,6 +129,14 @@ public sealed class TunnelWatch(TimeProvider time)
         }
 
         return new ProbeResult(device.Name, peer.Gateway, count, trips.Count, trips.ToValueList(), "");
+    }
+
+    public void Dispose()
+    {
+        foreach (var socket in _sockets.Values)
+        {
+            socket.Dispose();
+        }
     }
 
     async Task ProbeAsync(TunnelDevice device, TunnelPeer peer, Watched watched)

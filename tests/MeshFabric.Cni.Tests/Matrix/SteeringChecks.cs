@@ -47,9 +47,13 @@ static partial class SteeringChecks
         }
 
         await row.Mesh.RestartAsync(row.Cluster, row.Api, 1, Cancellation);
+        var agents = row.Mesh.Agents(row.Cluster);
         await GatewaysAsync(row, 1);
         await row.Mesh.MfctlAsync(Cancellation, "gateway", "remove", $"{row.Cluster}/gw2", "--yes");
         await Row.HealsAsync(row.PodPaths, "one gateway was left");
+
+        // Whoever restarts agents that end waits longer each time, and the node's pods with them.
+        Assert.Equal(agents, row.Mesh.Agents(row.Cluster));
         await row.Mesh.RestartAsync(row.Cluster, row.Api, MatrixMesh.Gateways, Cancellation);
         await GatewaysAsync(row, MatrixMesh.Gateways);
         await row.Mesh.ConnectedAsync(Cancellation);
@@ -145,8 +149,6 @@ static partial class SteeringChecks
         await Until.TrueAsync(
             async () =>
             {
-                // An agent that leaves a gateway ends, and begins anew as a node's.
-                await row.Mesh.KeepRunningAsync(row.Cluster, row.Api, count, Cancellation);
                 var list = (JsonElement)await row.Api.Client.CustomObjects.ListClusterCustomObjectAsync("meshfabric.io", "v1alpha1", "meshgateways", cancellationToken: Cancellation);
                 return (told = list.GetProperty("items").GetArrayLength()) == count;
             },

@@ -61,14 +61,8 @@ public sealed class NodeMesh : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the agents that ended by themselves, as kubelet does.</summary>
-    public async Task KeepRunningAsync(string cluster, CniApi api, int gateways, CancellationToken cancellationToken)
-    {
-        foreach (var node in Nodes(cluster).Where(n => Lab.Process(n, Agent).Pid is null))
-        {
-            await StartAgentAsync(node, api, gateways, cancellationToken);
-        }
-    }
+    /// <summary>Process ids of a cluster's agents; null for one that ended.</summary>
+    public IReadOnlyList<int?> Agents(string cluster) => [.. Nodes(cluster).Select(n => Lab.Process(n, Agent).Pid)];
 
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");
