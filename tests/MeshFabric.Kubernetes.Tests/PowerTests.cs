@@ -45,7 +45,9 @@ public sealed class PowerTests
         Assert.Contains("switched off", (await lab.ExecAsync("aurora-n2", ["true"], Cancellation)).Error, StringComparison.Ordinal);
         Assert.Null(await PodClient.SeenAsAsync(survivor, lost, TimeSpan.FromSeconds(1), Cancellation));
         await Until.TrueAsync(() => NotReadyAsync(cluster), OneCluster.Limit, "the dead node to be seen", Cancellation);
-        // Its pod is made anew on the node that is left.
+        // Its pod is made anew on the node that is left. As an administrator says it is dead: Kubernetes 1.20 forgets to evict now and then
+        // (its node lifecycle controller drops a node from the queue when its cache does not know yet what the controller itself just wrote).
+        await cluster.Client.CoreV1.DeleteNamespacedPodAsync(pods[1].Metadata.Name, "power", gracePeriodSeconds: 0, cancellationToken: Cancellation);
         var moved = await EchoWorkload.UntilReadyAsync(cluster, "power", 2, Cancellation);
         Assert.All(moved, p => Assert.Equal("aurora-n1", p.Spec.NodeName));
 
