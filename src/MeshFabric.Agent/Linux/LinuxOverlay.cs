@@ -23,6 +23,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
+    int? _port;
+
     // As the last turn saw them: on a node with hundreds of pods there are as many.
     IReadOnlyList<Link>? _links;
 
@@ -40,6 +42,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
                 links[device.Name] = link.Index;
             }
 
+            _port = config.Overlay?.Port;
             Routes(links, config.Routes);
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
@@ -58,7 +61,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         lock (_oneAtATime)
         {
             var links = _links ?? _netlink.Links();
-            var own = links.FirstOrDefault(l => l.Name == NodePlanner.OverlayName)?.Vxlan?.Port;
+            // Made in this very turn, it is not among them yet.
+            var own = _port;
             var foreign = links.Where(l => !Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
             var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => p != own);
             return foreign.Concat(listening).Distinct().Where(NodePlanner.Ports.Contains).Order().ToValueList();
