@@ -28,6 +28,9 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     // As the last turn saw them: on a node with hundreds of pods there are as many.
     IReadOnlyList<Link>? _links;
 
+    /// <summary>Number of the overlay's link after the last turn; another one when it was made anew. Null without an overlay.</summary>
+    public int? LinkIndex { get; private set; }
+
     public Task ApplyAsync(NodeConfig config, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
@@ -43,6 +46,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             }
 
             _port = config.Overlay?.Port;
+            LinkIndex = links.TryGetValue(NodePlanner.OverlayName, out var index) ? index : null;
             Routes(links, config.Routes);
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)

@@ -32,6 +32,7 @@ public sealed class AgentMetrics
         meter.CreateObservableCounter("meshfabric_tunnel_transmit_bytes_total", () => Each(view, t => (long)t.SentBytes), description: "Bytes that went through the tunnel");
         meter.CreateObservableGauge("meshfabric_tunnel_last_handshake_timestamp_seconds", () => Each(view, t => t.LastHandshake?.ToUnixTimeSeconds() ?? 0), description: "Unix time of the last handshake; 0 is never");
         meter.CreateObservableGauge("meshfabric_tunnel_rtt_seconds", () => Measured(view, t => t.RoundTripSeconds), description: "Round trip of the last answered probe");
+        meter.CreateObservableGauge("meshfabric_tunnel_jitter_seconds", () => Measured(view, t => t.JitterSeconds), description: "Mean difference of round trips that follow each other");
         meter.CreateObservableGauge("meshfabric_tunnel_packet_loss_ratio", () => Measured(view, t => t.LossRatio), description: "Lost part of the last 20 probes");
         meter.CreateObservableCounter("meshfabric_node_pod_bytes_total", () => traffic.Read().Select(c => new Measurement<long>(c.Bytes, Tag("direction", c.Direction), Tag("side", c.Side))), description: "Bytes that pods of this node sent and received");
         meter.CreateObservableCounter("meshfabric_node_pod_packets_total", () => traffic.Read().Select(c => new Measurement<long>(c.Packets, Tag("direction", c.Direction), Tag("side", c.Side))), description: "Packets that pods of this node sent and received");

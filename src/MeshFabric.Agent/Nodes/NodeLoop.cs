@@ -29,12 +29,17 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
     static readonly TimeSpan ObservationPeriod = TimeSpan.FromSeconds(30);
     static readonly TimeSpan SoonestObservation = TimeSpan.FromSeconds(5);
 
+    // A gateway's agent that restarts has its plan from disk in no time: without it the ways out of its tunnels would be taken away for a turn.
+    static readonly TimeSpan GatewayStart = TimeSpan.FromSeconds(5);
+
+    readonly long _started = time.GetTimestamp();
     readonly OverlayFile _file = new(state.Directory);
     readonly GatewayProbes _probes = new(time);
     OverlayFacts _facts = OverlayFacts.Empty;
     NodeObservation? _observation;
     long _observedAt;
     bool _observeSoon;
+    volatile bool _pathsChanged;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
     string? _failed;
@@ -47,11 +52,13 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         using var overlay = new LinuxOverlay();
         var reconciler = new NodeReconciler(overlay, new LinuxNodeFirewall(), sysctls);
         var drift = new DriftWatch(Noticed, time, log).RunAsync(stoppingToken);
+        using var answers = new GatewayAnswers(() => gateway.Carries, time);
+        var probing = _probes.RunAsync(PathsChanged, stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await TurnAsync(overlay, reconciler, stoppingToken);
+                await TurnAsync(overlay, reconciler, answers, stoppingToken);
                 _failed = null;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -71,26 +78,29 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
             await api.Changed.WaitAsync(Turn, stoppingToken);
         }
 
+        await probing;
         _probes.Dispose();
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    async Task TurnAsync(LinuxOverlay overlay, NodeReconciler reconciler, CancellationToken cancellationToken)
+    async Task TurnAsync(LinuxOverlay overlay, NodeReconciler reconciler, GatewayAnswers answers, CancellationToken cancellationToken)
     {
+        if (_pathsChanged && Config is not null && _observation is { } last)
+        {
+            // Before all else: what goes to a dead gateway is lost until then.
+            _pathsChanged = false;
+            await overlay.ApplyAsync(Plan(_facts, last), cancellationToken);
+        }
+
         var observation = await ObserveAsync(cancellationToken);
         var facts = api.Facts ?? _file.Read();
-        if (facts is not null)
+        if (facts is not null && !(gateway.IsStarting && time.GetElapsedTime(_started) < GatewayStart))
         {
-            var tunnels = gateway.Config is { } planned ? planned.Devices.Select(d => d.Name).ToValueList() : [];
-            var config = NodePlanner.Plan(facts, settings.Node, _probes.IsAlive, tunnels, observation.JudgesForwarding);
-            if (config.Overlay != Config?.Overlay)
-            {
-                _probes.Reset();
-            }
-
+            var config = Plan(facts, observation);
             (Config, _facts) = (config, facts);
             await reconciler.ReconcileAsync(config, FirewallDue(), cancellationToken);
-            _probes.Send(facts, config, api.Changed.Wake);
+            _probes.Want(facts, config, overlay.LinkIndex);
+            answers.Want(facts, config, overlay.LinkIndex);
             if (api.Facts is not null)
             {
                 _file.Write(facts);
@@ -98,6 +108,18 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         }
 
         await ReportAsync(overlay, observation, cancellationToken);
+    }
+
+    NodeConfig Plan(OverlayFacts facts, NodeObservation observation)
+    {
+        var tunnels = gateway.Config is { } planned ? planned.Devices.Select(d => d.Name).ToValueList() : [];
+        return NodePlanner.Plan(facts, settings.Node, _probes.IsAlive, tunnels, observation.JudgesForwarding);
+    }
+
+    void PathsChanged()
+    {
+        _pathsChanged = true;
+        api.Changed.Wake();
     }
 
     void Show() => view.Node(new NodeStatus(

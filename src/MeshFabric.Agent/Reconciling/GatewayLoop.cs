@@ -33,6 +33,7 @@ public sealed partial class GatewayLoop(
     long _appliedRevision;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
+    volatile bool _pathsChanged;
     string? _leaving;
 
     /// <summary>The plan that is in force; null before the first facts.</summary>
@@ -63,6 +64,7 @@ public sealed partial class GatewayLoop(
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
+        var probing = tunnels.RunAsync(PathsChanged, ended.Token);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -86,11 +88,19 @@ public sealed partial class GatewayLoop(
                 break;
             }
 
-            await _signal.WaitAsync(tunnels.AllConnected ? Turn : QuickTurn, stoppingToken);
+            await _signal.WaitAsync(tunnels.IsSettling ? QuickTurn : Turn, stoppingToken);
         }
 
         await ended.CancelAsync();
+        await probing;
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    void PathsChanged()
+    {
+        _pathsChanged = true;
+        reporter.ReportSoon();
+        Wake();
     }
 
     void Changed(KernelChange change)
@@ -104,6 +114,13 @@ public sealed partial class GatewayLoop(
         var started = time.GetTimestamp();
         if (facts.Facts is { } known)
         {
+            if (_pathsChanged && Config is not null)
+            {
+                // Before all else: what a dead path carried is lost until then.
+                _pathsChanged = false;
+                await _reconciler!.SteerAsync(Config, tunnels.IsAlive, cancellationToken);
+            }
+
             // Pure and cheap; only replanned when the facts are others.
             if (Config is null || Config.Revision != known.Revision)
             {

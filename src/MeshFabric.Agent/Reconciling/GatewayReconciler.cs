@@ -50,13 +50,17 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
         States = states;
         Made = made;
-        await TryAsync(failures, () => routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), cancellationToken));
+        await TryAsync(failures, () => SteerAsync(config, isAlive, cancellationToken));
         await TryAsync(failures, () => SweepAsync(config, cancellationToken));
         if (failures.Count > 0)
         {
             throw failures.Count == 1 ? failures[0] : new AggregateException(failures);
         }
     }
+
+    /// <summary>Routes only: paths died or came back.</summary>
+    public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
+        routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)

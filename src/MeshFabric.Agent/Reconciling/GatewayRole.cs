@@ -3,6 +3,7 @@ using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.Nodes;
 using MeshFabric.Agent.State;
+using MeshFabric.Agent.Tunnels;
 using MeshFabric.Domain.Planning;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -22,13 +23,19 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 
     volatile Running? _running;
 
-    sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link)
+    sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link, TunnelWatch Tunnels)
     {
         public IEnumerable<BackgroundService> Parts => [Loop, Inventory, Link];
     }
 
     /// <summary>The plan that is in force; null before the first facts, and without membership.</summary>
     public GatewayConfig? Config => _running?.Loop.Config;
+
+    /// <summary>A member whose plan is not made yet.</summary>
+    public bool IsStarting => state.IsEnrolled && Config is null;
+
+    /// <summary>Some tunnel is alive, or none is wanted.</summary>
+    public bool Carries => _running?.Tunnels.CarriesAny ?? false;
 
     public bool ControlConnected => _running?.Link.IsConnected ?? false;
 
@@ -63,7 +70,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     {
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
-        var membership = new Running(services.GetRequiredService<GatewayLoop>(), services.GetRequiredService<InventoryReporter>(), services.GetRequiredService<ControlLink>());
+        var membership = new Running(services.GetRequiredService<GatewayLoop>(), services.GetRequiredService<InventoryReporter>(), services.GetRequiredService<ControlLink>(), services.GetRequiredService<TunnelWatch>());
         membership.Link.Inbox = services.GetRequiredService<ControlInbox>();
         try
         {

@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
+using MeshFabric.Agent.Probing;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
+using MeshFabric.ServiceDefaults;
 using MeshFabric.WireGuard;
 
 namespace MeshFabric.Agent.Tunnels;
@@ -11,28 +13,45 @@ namespace MeshFabric.Agent.Tunnels;
 /// <summary>Probes every tunnel and knows which are alive.</summary>
 public sealed class TunnelWatch(TimeProvider time) : IDisposable
 {
-    static readonly TimeSpan Idle = TimeSpan.FromSeconds(1);
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
-    const int ProbeBytes = 16;
+
+    // What does not come up in this time is not about to.
+    static readonly TimeSpan Settling = TimeSpan.FromSeconds(30);
+    static readonly byte[] ProbePayload = new byte[16];
 
     readonly ConcurrentDictionary<(string Cluster, string Gateway), Watched> _watched = new();
     readonly ConcurrentDictionary<string, EchoSocket> _sockets = new(StringComparer.Ordinal);
+    readonly WakeSignal _signal = new();
 
-    sealed record Watched(TunnelLiveness Liveness)
+    sealed class Watched(DateTimeOffset since)
     {
-        public DateTimeOffset LastProbe { get; set; }
+        public TunnelLiveness Liveness { get; } = new();
+        public required TunnelDevice Device { get; set; }
+        public required TunnelPeer Peer { get; set; }
         public PeerState? State { get; set; }
+
+        /// <summary>Its state is the same since then.</summary>
+        public DateTimeOffset Since { get; set; } = since;
+
+        public bool Carries { get; set; }
+        public int Probes { get; set; }
+
+        public bool IsQuick => Carries || Liveness.Path.LostInARow > 0;
     }
 
     public int Wanted { get; private set; }
 
     public int Connected => _watched.Values.Count(w => w.Liveness.State == TunnelState.Connected);
 
-    public bool AllConnected => Connected >= Wanted;
+    /// <summary>Some tunnel is about to come up.</summary>
+    public bool IsSettling => _watched.Values.Any(w => w.Liveness.State != TunnelState.Connected && time.GetUtcNow() - w.Since < Settling);
+
+    /// <summary>False while no tunnel that is wanted carries anything.</summary>
+    public bool CarriesAny => Wanted == 0 || _watched.Values.Any(w => w.Liveness.State == TunnelState.Connected);
 
     public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 
-    /// <summary>Takes over a reading, sends the probes that are due; true when some tunnel's state changed.</summary>
+    /// <summary>Takes over a reading; true when some tunnel's state changed.</summary>
     public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made)
     {
         var now = time.GetUtcNow();
@@ -53,17 +72,12 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             foreach (var peer in device.Peers)
             {
                 wanted.Add((peer.Cluster, peer.Gateway));
-                var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new Watched(new TunnelLiveness()));
-                watched.State = peers.GetValueOrDefault(peer.PublicKey);
+                var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new Watched(now) { Device = device, Peer = peer });
                 lock (watched)
                 {
-                    changed |= watched.Liveness.Update(watched.State?.LastHandshake, now);
-                }
-
-                if (watched.Liveness.State != TunnelState.Connected || now - watched.LastProbe >= Idle)
-                {
-                    watched.LastProbe = now;
-                    _ = ProbeAsync(device, peer, watched);
+                    (watched.Device, watched.Peer) = (device, peer);
+                    Read(watched, peers.GetValueOrDefault(peer.PublicKey));
+                    changed |= Judge(watched, now);
                 }
             }
         }
@@ -75,7 +89,53 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         }
 
         Wanted = wanted.Count;
+        if (changed || made.Count > 0)
+        {
+            _signal.Wake();
+        }
+
         return changed;
+    }
+
+    /// <summary>Probes until cancelled.</summary>
+    /// <param name="changed">Called when a tunnel's state changed by what its probes told, from any thread.</param>
+    public async Task RunAsync(Action changed, CancellationToken cancellationToken)
+    {
+        var schedule = new ProbeSchedule<Watched>();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            var all = _watched.Values.ToList();
+            var quick = all.Count(w => w.IsQuick);
+            var (due, pause) = schedule.Next(all.Select(w => (w, ProbePace.Of(w.IsQuick, w.Liveness.State == TunnelState.Connected, quick, all.Count))), time.GetUtcNow());
+            foreach (var watched in due)
+            {
+                _ = ProbeAsync(watched, changed);
+            }
+
+            await _signal.WaitAsync(pause, cancellationToken);
+        }
+    }
+
+    static void Read(Watched watched, PeerState? state)
+    {
+        var (before, probes) = (Bytes(watched.State), watched.Probes);
+        watched.State = state;
+        watched.Probes = 0;
+        // Counted anew when its device was made anew.
+        watched.Carries = Bytes(state) > before && ProbePace.Carries(Bytes(state) - before, probes);
+
+        static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
+    }
+
+    static bool Judge(Watched watched, DateTimeOffset now)
+    {
+        if (!watched.Liveness.Update(watched.State?.LastHandshake, now))
+        {
+            return false;
+        }
+
+        watched.Since = now;
+        return true;
     }
 
     public ValueList<TunnelReport> Report(GatewayConfig config) => config.Devices.SelectMany(d => d.Peers.Select(p =>
@@ -92,7 +152,10 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             var state = watched.State;
             return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched.Liveness.State,
                 state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null, state?.LastHandshake,
-                watched.Liveness.RoundTrip?.TotalSeconds, watched.Liveness.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0);
+                watched.Liveness.Path.RoundTrip?.TotalSeconds, watched.Liveness.Path.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0)
+            {
+                JitterSeconds = watched.Liveness.Path.Jitter?.TotalSeconds,
+            };
         }
     })).ToValueList();
 
@@ -113,10 +176,10 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             return new ProbeResult(device.Name, peer.Gateway, 0, 0, [], "the tunnel device is not up");
         }
 
-        var count = Math.Clamp(request.Count, 1, 100);
+        var (count, payload) = (Math.Clamp(request.Count, 1, 100), new byte[Math.Clamp(request.PayloadBytes, 8, 8000)]);
         for (var i = 0; i < count; i++)
         {
-            var trip = await socket.EchoAsync(target, Math.Clamp(request.PayloadBytes, 8, 8000), Limit, cancellationToken);
+            var trip = await socket.EchoAsync(target, payload, Limit, cancellationToken);
             if (trip is { } answered)
             {
                 trips.Add(answered.TotalSeconds);
@@ -139,25 +202,47 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         }
     }
 
-    async Task ProbeAsync(TunnelDevice device, TunnelPeer peer, Watched watched)
+    async Task ProbeAsync(Watched watched, Action changed)
     {
-        if (peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is not { } target || Socket(device) is not { } socket)
+        if (watched.Peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is not { } target || Socket(watched.Device) is not { } socket)
         {
             return;
         }
 
-        var early = !watched.Liveness.HasAnswered;
-        var trip = await socket.EchoAsync(target, ProbeBytes, Limit, CancellationToken.None);
+        bool early;
+        TimeSpan limit;
         lock (watched)
         {
+            (early, limit) = (!watched.Liveness.Path.HasAnswered, watched.Liveness.Path.Limit);
+            watched.Probes++;
+        }
+
+        var trip = await socket.EchoAsync(target, ProbePayload, limit, CancellationToken.None);
+        bool quicker, other;
+        lock (watched)
+        {
+            var before = watched.IsQuick;
             if (trip is { } answered)
             {
-                watched.Liveness.Answered(answered);
+                watched.Liveness.Path.Answered(answered);
             }
             else
             {
-                watched.Liveness.Lost(early);
+                watched.Liveness.Path.Lost(early);
             }
+
+            other = Judge(watched, time.GetUtcNow());
+            quicker = watched.IsQuick && !before;
+        }
+
+        if (other)
+        {
+            changed();
+        }
+
+        if (other || quicker)
+        {
+            _signal.Wake();
         }
     }
 

@@ -19,7 +19,11 @@ public sealed record TunnelReport(
     double? RoundTripSeconds,
     double? LossRatio,
     ulong ReceivedBytes,
-    ulong SentBytes);
+    ulong SentBytes)
+{
+    /// <summary>Mean difference of round trips that follow each other; null before the second.</summary>
+    public double? JitterSeconds { get; init; }
+}
 
 [JsonConverter(typeof(JsonStringEnumConverter<TunnelState>))]
 public enum TunnelState

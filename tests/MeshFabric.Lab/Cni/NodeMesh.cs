@@ -64,6 +64,31 @@ public sealed class NodeMesh : IAsyncDisposable
     /// <summary>Process ids of a cluster's agents; null for one that ended.</summary>
     public IReadOnlyList<int?> Agents(string cluster) => [.. Nodes(cluster).Select(n => Lab.Process(n, Agent).Pid)];
 
+    /// <summary>All that makes a node a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out.</summary>
+    public async Task SignalGatewayAsync(string node, string signal, CancellationToken cancellationToken)
+    {
+        var all = (await Processes.Command.RunAsync(["ip", "netns", "pids", Lab.Topology[node].Namespace], null, cancellationToken)).Checked($"listing the processes of {node}");
+        var ours = all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(IsGateway).ToArray();
+        if (ours.Length == 0)
+        {
+            throw new LabException($"no gateway runs on {node}");
+        }
+
+        (await Processes.Command.RunAsync(["kill", $"-{signal}", .. ours], null, cancellationToken)).Checked($"{signal} to the gateway on {node}");
+
+        static bool IsGateway(string pid)
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{pid}/comm").Trim() is "wireguard-go" or "meshfabric-agen";
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");
 

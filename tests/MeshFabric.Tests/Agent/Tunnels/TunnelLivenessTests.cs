@@ -1,3 +1,4 @@
+using MeshFabric.Agent.Probing;
 using MeshFabric.Agent.Tunnels;
 using MeshFabric.Domain.Tunnels;
 
@@ -20,17 +21,15 @@ public sealed class TunnelLivenessTests
     {
         Connect();
         Assert.Equal(TunnelState.Connected, _tunnel.State);
-        Assert.Equal(0, _tunnel.LossRatio);
     }
 
     [Fact]
     public void Two_lost_probes_are_borne_and_the_third_is_down()
     {
         Connect();
-        _tunnel.Lost();
-        _tunnel.Lost();
+        Lose(PathLiveness.DeadAfter - 1);
         Assert.False(_tunnel.Update(Now, Now));
-        _tunnel.Lost();
+        Lose(1);
         Assert.True(_tunnel.Update(Now, Now));
         Assert.Equal(TunnelState.Down, _tunnel.State);
     }
@@ -44,49 +43,41 @@ public sealed class TunnelLivenessTests
     }
 
     [Fact]
-    public void One_answer_brings_it_back()
+    public void One_answer_does_not_bring_it_back_and_the_third_does()
     {
         Connect();
-        for (var i = 0; i < 5; i++)
+        Lose(5);
+        _tunnel.Update(Now, Now);
+        for (var i = 1; i < PathLiveness.AliveAfter; i++)
         {
-            _tunnel.Lost();
+            _tunnel.Path.Answered(TimeSpan.FromMilliseconds(3));
+            Assert.False(_tunnel.Update(Now, Now));
         }
 
-        _tunnel.Update(Now, Now);
-        _tunnel.Answered(TimeSpan.FromMilliseconds(3));
+        _tunnel.Path.Answered(TimeSpan.FromMilliseconds(3));
         Assert.True(_tunnel.Update(Now, Now));
         Assert.Equal(TunnelState.Connected, _tunnel.State);
     }
 
     [Fact]
-    public void What_was_lost_while_it_came_up_is_no_loss()
+    public void A_tunnel_that_never_answered_is_still_connecting()
     {
-        _tunnel.Lost();
-        _tunnel.Lost();
-        Connect();
-        // Sent before the first answer, and given up after it.
-        _tunnel.Lost(sentBeforeFirstAnswer: true);
-        Assert.Equal(0, _tunnel.LossRatio);
-        _tunnel.Lost();
-        Assert.Equal(0.5, _tunnel.LossRatio);
+        Lose(10);
+        _tunnel.Update(null, Now);
+        Assert.Equal(TunnelState.Connecting, _tunnel.State);
     }
 
-    [Fact]
-    public void Loss_is_of_the_last_twenty_probes()
+    void Lose(int probes)
     {
-        Connect();
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < probes; i++)
         {
-            _tunnel.Answered(TimeSpan.FromMilliseconds(1));
+            _tunnel.Path.Lost();
         }
-
-        _tunnel.Lost();
-        Assert.Equal(0.05, _tunnel.LossRatio);
     }
 
     void Connect()
     {
-        _tunnel.Answered(TimeSpan.FromMilliseconds(2));
+        _tunnel.Path.Answered(TimeSpan.FromMilliseconds(2));
         _tunnel.Update(Now, Now);
     }
 }

@@ -1,0 +1,64 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace MeshFabric.Agent.Probing;
+
+/// <summary>A raw ICMP socket (raw(7)) of one device and one address; its packets leave by that device, whatever the routes say.</summary>
+sealed class IcmpSocket : IDisposable
+{
+    const int SolSocket = 1;
+    const int SoBindToDevice = 25;
+
+    readonly Socket _socket;
+    readonly TimeProvider _time;
+
+    /// <exception cref="SocketException">The device or the address is not there.</exception>
+    public IcmpSocket(string device, IPAddress address, TimeProvider time)
+    {
+        _time = time;
+        _socket = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp);
+        try
+        {
+            _socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device + "\0"));
+            _socket.Bind(new IPEndPoint(address, 0));
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
+    }
+
+    public ValueTask<int> SendAsync(byte[] packet, IPAddress to, CancellationToken cancellationToken) => _socket.SendToAsync(packet, SocketFlags.None, new IPEndPoint(to, 0), cancellationToken);
+
+    /// <summary>Takes every packet, from the header of IPv4 on, until disposed.</summary>
+    public async Task ReceiveAsync(Action<byte[], int, IPAddress> take)
+    {
+        var buffer = new byte[65536];
+        EndPoint any = new IPEndPoint(IPAddress.Any, 0);
+        while (true)
+        {
+            try
+            {
+                var received = await _socket.ReceiveFromAsync(buffer, SocketFlags.None, any);
+                take(buffer, received.ReceivedBytes, ((IPEndPoint)received.RemoteEndPoint).Address);
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // The device went down; sends fail too and are counted as lost.
+                await Task.Delay(TimeSpan.FromMilliseconds(200), _time);
+            }
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+}

@@ -1,0 +1,121 @@
+using System.Globalization;
+using MeshFabric.Bench.Measuring;
+using MeshFabric.Lab;
+using MeshFabric.Lab.Cni;
+using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
+
+namespace MeshFabric.Bench;
+
+/// <summary>How long flows between two clusters stand still when a gateway fails.</summary>
+sealed class FailoverBenchmark : IBenchmark
+{
+    const string Plugin = "flannel-host-gw";
+    const string Gateway = "b-n2";
+    const int Flows = 8;
+    static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    static readonly string[] Harms = ["killed", "stopped", "uplink_cut", "forwarding_off"];
+
+    public string Name => "failover";
+
+    public string Description =>
+        "Two clusters with the state of flannel (host-gw), two gateways each; eight UDP flows, 100 packets a second each, between pods of workers, so that both gateways carry some. On one gateway agent and wireguard-go are killed, or stopped (SIGSTOP: the kernel goes on and answers pings), " +
+        "its uplink is cut, or its forwarding is switched off. A round's loss is the longest time that any of the flows was without an answer, less the 10 ms between packets; then the gateway comes back.";
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
+    {
+        LabSpec spec = new("bench-failover", [new ClusterSpec("a", "10.10.0.0/16") { Cni = Plugin }, new ClusterSpec("b", "10.20.0.0/16") { Cni = Plugin }]);
+        await using var mesh = await NodeMesh.CreateAsync(spec, context.Programs, context.Say, cancellationToken);
+        await using var servers = PodServers.Start(mesh.Lab.Topology);
+        await using var a = await JoinAsync(mesh, "a", context, cancellationToken);
+        await using var b = await JoinAsync(mesh, "b", context, cancellationToken);
+        await mesh.ConnectedAsync(cancellationToken);
+        var figures = new List<Figure>();
+        foreach (var harm in Harms)
+        {
+            var lost = new List<double>();
+            for (var round = 0; round < context.Rounds; round++)
+            {
+                lost.Add(await RoundAsync(mesh, b, harm, cancellationToken));
+            }
+
+            context.Say(string.Create(CultureInfo.InvariantCulture, $"{harm}: median {lost.Median():0.00} s, 99th percentile {lost.Quantile(0.99):0.00} s of {lost.Count}"));
+            figures.Add(new($"{harm}_loss_median_seconds", lost.Median(), "<= 0.5"));
+            figures.Add(new($"{harm}_loss_p99_seconds", lost.Quantile(0.99), "<= 1.5"));
+        }
+
+        return figures;
+    }
+
+    static async Task<CniApi> JoinAsync(NodeMesh mesh, string cluster, BenchmarkContext context, CancellationToken cancellationToken)
+    {
+        context.Say($"{cluster}: API server, kube-proxy, agents");
+        var api = await CniApi.StartAsync(mesh.Lab, cluster, cancellationToken);
+        await api.StartProxiesAsync(knowsPodCidr: true, cancellationToken);
+        await mesh.JoinAsync(cluster, api, gateways: 2, cancellationToken);
+        return api;
+    }
+
+    static async Task<double> RoundAsync(NodeMesh mesh, CniApi api, string harm, CancellationToken cancellationToken)
+    {
+        var (near, far) = (mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"]);
+        var streams = Enumerable.Range(0, Flows / 2).SelectMany(_ => new[] { PingStream.Start(near, far.Address!), PingStream.Start(far, near.Address!) }).ToList();
+        try
+        {
+            // Else nothing is lost because nothing went there.
+            await BothCarryAsync(mesh.Lab, cancellationToken);
+            await GoOnAsync(streams, "before");
+            await HarmAsync(mesh, harm, cancellationToken);
+            await GoOnAsync(streams, $"after {harm}");
+            var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
+            await UndoAsync(mesh, api, harm, cancellationToken);
+            return Math.Max(0, reports.Max(r => r.LongestGap).TotalSeconds - 0.01);
+        }
+        finally
+        {
+            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+        }
+
+        async Task GoOnAsync(List<PingStream> all, string when)
+        {
+            var answered = all.ConvertAll(s => s.Answered);
+            await Until.TrueAsync(() => all.Zip(answered).All(s => s.First.Answered > s.Second + 100), Limit, $"answers on all flows {when}", cancellationToken);
+        }
+    }
+
+    static async Task BothCarryAsync(Lab.Lab lab, CancellationToken cancellationToken)
+    {
+        foreach (var (host, route) in new[] { ("b-n3", "table 7712 10.10.0.0/16"), ("a-n3", "table 7712 10.20.0.0/16"), ("a-n1", "table 7710 10.20.0.0/16"), ("a-n2", "table 7710 10.20.0.0/16"), ("b-n2", "table 7710 10.10.0.0/16") })
+        {
+            await Until.TrueAsync(async () => (await lab.ShellAsync(host, $"ip route show {route} | grep -c nexthop || true", cancellationToken)).Trim() == "2", Limit, $"two ways in {route} of {host}", cancellationToken);
+        }
+    }
+
+    static Task HarmAsync(NodeMesh mesh, string harm, CancellationToken cancellationToken) => harm switch
+    {
+        "killed" => mesh.SignalGatewayAsync(Gateway, "KILL", cancellationToken),
+        "stopped" => mesh.SignalGatewayAsync(Gateway, "STOP", cancellationToken),
+        "uplink_cut" => mesh.Lab.ShellAsync("b-lan", "ip link set n2 down", cancellationToken),
+        _ => mesh.Lab.ShellAsync(Gateway, "echo 0 >/proc/sys/net/ipv4/ip_forward", cancellationToken),
+    };
+
+    static async Task UndoAsync(NodeMesh mesh, CniApi api, string harm, CancellationToken cancellationToken)
+    {
+        switch (harm)
+        {
+            case "killed":
+                await mesh.StartAgentAsync(Gateway, api, gateways: 2, cancellationToken);
+                break;
+            case "stopped":
+                await mesh.SignalGatewayAsync(Gateway, "CONT", cancellationToken);
+                break;
+            case "uplink_cut":
+                await mesh.Lab.ShellAsync("b-lan", "ip link set n2 up", cancellationToken);
+                break;
+        }
+
+        // All agents must tell so, for a tunnel that the others call connected may be one that nobody has asked since.
+        await mesh.ConnectedAsync(cancellationToken);
+    }
+}
