@@ -25,7 +25,7 @@ sealed class FailoverBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
     {
-        LabSpec spec = new("bench-failover", [new ClusterSpec("a", "10.10.0.0/16") { Cni = Plugin }, new ClusterSpec("b", "10.20.0.0/16") { Cni = Plugin }]);
+        LabSpec spec = new("bench-fail", [new ClusterSpec("a", "10.10.0.0/16") { Cni = Plugin }, new ClusterSpec("b", "10.20.0.0/16") { Cni = Plugin }]);
         await using var mesh = await NodeMesh.CreateAsync(spec, context.Programs, context.Say, cancellationToken);
         await using var servers = PodServers.Start(mesh.Lab.Topology);
         await using var a = await JoinAsync(mesh, "a", context, cancellationToken);

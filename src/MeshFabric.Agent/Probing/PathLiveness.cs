@@ -11,7 +11,7 @@ public sealed class PathLiveness
     public const int AliveAfter = 3;
 
     /// <summary>An answer that takes longer is none, at least and at most; before the first answer the latter.</summary>
-    public static readonly TimeSpan ShortestLimit = TimeSpan.FromMilliseconds(200), LongestLimit = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan ShortestLimit = TimeSpan.FromMilliseconds(150), LongestLimit = TimeSpan.FromSeconds(1);
 
     const int Window = 20;
     readonly Queue<bool> _last = [];

@@ -87,7 +87,7 @@ public sealed class PathLivenessTests
     }
 
     [Theory]
-    [InlineData(1, 200)]
+    [InlineData(1, 150)]
     [InlineData(150, 450)]
     [InlineData(600, 1000)]
     public void The_limit_follows_the_round_trip_within_bounds(int roundTrip, int atMost)
@@ -98,7 +98,7 @@ public sealed class PathLivenessTests
             Answer(roundTrip);
         }
 
-        Assert.InRange(_path.Limit, TimeSpan.FromMilliseconds(Math.Min(Math.Max(roundTrip, 200), 1000)), TimeSpan.FromMilliseconds(atMost));
+        Assert.InRange(_path.Limit, TimeSpan.FromMilliseconds(Math.Min(Math.Max(roundTrip, 150), 1000)), TimeSpan.FromMilliseconds(atMost));
     }
 
     [Fact]
