@@ -13,12 +13,14 @@ static class AgentDaemonSet
     const string HealthAddress = "127.0.0.1";
     const int HealthPort = 9586;
 
+    const string CniConfig = "cni-config";
+
     /// <summary>Directories and files of the node that the agent reads or, when not <c>ReadOnly</c>, writes.</summary>
     static readonly (string Name, string Path, string Type, bool ReadOnly)[] HostPaths =
     [
         ("state", StateDirectory, "DirectoryOrCreate", false),
         ("modules", "/lib/modules", "", true),
-        ("cni-config", "/etc/cni/net.d", "", true),
+        (CniConfig, InstallationSettings.DefaultCniConfigDirectory, "", true),
         ("cni-data", "/var/lib/cni", "", true),
         ("flannel", "/run/flannel", "", true),
         ("xtables-lock", "/run/xtables.lock", "FileOrCreate", false),
@@ -54,7 +56,7 @@ static class AgentDaemonSet
         Volumes =
         [
             new V1Volume { Name = "join", Secret = new V1SecretVolumeSource { SecretName = InstallationNames.JoinSecret, DefaultMode = 256 } },
-            .. HostPaths.Select(p => new V1Volume { Name = p.Name, HostPath = new V1HostPathVolumeSource { Path = p.Path, Type = p.Type.Length > 0 ? p.Type : null } }),
+            .. HostPaths.Select(p => new V1Volume { Name = p.Name, HostPath = new V1HostPathVolumeSource { Path = p.Name == CniConfig ? settings.CniConfigDirectory ?? p.Path : p.Path, Type = p.Type.Length > 0 ? p.Type : null } }),
             .. OwnPaths.Select(p => new V1Volume { Name = p.Name, EmptyDir = new V1EmptyDirVolumeSource { Medium = "Memory" } }),
         ],
     };

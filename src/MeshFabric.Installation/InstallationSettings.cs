@@ -7,6 +7,7 @@ public sealed record InstallationSettings(string Cluster, string Image)
 {
     public const int DefaultGateways = 2;
     public const int DefaultListenPort = 51820;
+    public const string DefaultCniConfigDirectory = "/etc/cni/net.d";
 
     /// <summary>How many nodes are gateways at a time, 1 to 8.</summary>
     public int Gateways { get; init; } = DefaultGateways;
@@ -16,6 +17,9 @@ public sealed record InstallationSettings(string Cluster, string Image)
 
     /// <summary>Pod CIDRs that the cluster's API cannot tell; empty: the agents find them.</summary>
     public IReadOnlyList<string> PodCidrs { get; init; } = [];
+
+    /// <summary>Directory on the nodes where the kubelet finds its CNI plug-in's configuration; null: the usual one. k3s and MicroK8s have their own.</summary>
+    public string? CniConfigDirectory { get; init; }
 
     /// <summary>SHA-256 of the mesh's CA certificate; null: not claimed by a mesh yet.</summary>
     public string? Mesh { get; init; }

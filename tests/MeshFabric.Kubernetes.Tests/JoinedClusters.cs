@@ -21,7 +21,7 @@ public class JoinedClusters : IAsyncLifetime
 
     public KubeCluster Aurora => _clusters[0];
 
-    /// <summary>Pods hang on a veth each here; a third machine is to spare.</summary>
+    /// <summary>Pods hang on a veth each here. Of its three nodes two are gateways; a fourth machine is to spare.</summary>
     public KubeCluster Borealis => _clusters[1];
 
     /// <summary>What each cluster was before it joined.</summary>
@@ -33,7 +33,7 @@ public class JoinedClusters : IAsyncLifetime
             LabSpec.NameOfThisRun(LabName),
             [
                 ClusterSpec.OfKubelets("aurora", "10.20.0.0/16") with { Provider = "aws", Region = "eu-west-1" },
-                ClusterSpec.OfKubelets("borealis", "10.20.0.0/16", kubelets: 3) with { SpareKubelets = 1, PointToPoint = true, Provider = "gce", Region = "europe-north1" },
+                ClusterSpec.OfKubelets("borealis", "10.20.0.0/16", kubelets: 4) with { SpareKubelets = 1, PointToPoint = true, Provider = "gce", Region = "europe-north1" },
             ]);
         var started = TimeProvider.System.GetTimestamp();
         void Say(string text) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{TimeProvider.System.GetElapsedTime(started).TotalSeconds,5:0.0} s] {text}"));

@@ -78,28 +78,33 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     [Fact]
     public async Task A_node_that_comes_to_a_running_cluster_is_routed_as_soon_as_its_agent_runs_and_takes_the_place_of_a_gateway_that_is_lost()
     {
-        var node = Borealis.Nodes[2];
+        var node = Borealis.Nodes[3];
         var adding = Borealis.AddNodeAsync(node, Cancellation);
         await Until.TrueAsync(() => AgentRunsAsync(node.Name), OneCluster.Limit, $"the agent of {node.Name} to run", Cancellation);
         var runs = TimeProvider.System.GetTimestamp();
         await Until.TrueAsync(() => IsRoutedAsync(node.Name), OneCluster.Limit, $"routes of the mesh on {node.Name}", Cancellation);
-        await SayAsync($"a new node has its routes {TimeProvider.System.GetElapsedTime(runs).TotalSeconds:0.0} s after its agent's pod was seen running");
+        var routed = TimeProvider.System.GetElapsedTime(runs);
+        await SayAsync($"a new node has its routes {routed.TotalSeconds:0.0} s after its agent's pod was seen running");
+        Assert.True(routed < TimeSpan.FromSeconds(5), $"routes took {routed.TotalSeconds:0.0} s");
         await adding;
 
         var (aurora, _) = await RunAsync("added", 1);
-        var onEach = await EchoWorkload.ScaleAsync(Borealis, "added", 3, Cancellation);
+        var onEach = await EchoWorkload.ScaleAsync(Borealis, "added", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
         var there = Assert.Single(onEach, p => p.Spec.NodeName == node.Name);
         await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
         await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
 
-        // Nobody puts a label on it.
-        var lost = Borealis.Nodes[0];
-        Assert.Equal([lost.Name, Borealis.Nodes[1].Name], await GatewayNodesAsync());
+        // Nobody puts a label on anything.
+        var before = await GatewayNodesAsync();
+        var lost = Borealis.Nodes.First(n => n.Name == before[0]);
         await lost.PowerOffAsync(Cancellation);
+        IReadOnlyList<string> after = [];
         try
         {
             var off = TimeProvider.System.GetTimestamp();
-            await Until.TrueAsync(async () => (await GatewayNodesAsync()).SequenceEqual([Borealis.Nodes[1].Name, node.Name]) && await ConnectedGatewaysAsync() == 2, OneCluster.Limit, $"{node.Name} to be a gateway in the place of {lost.Name}", Cancellation);
+            await Until.TrueAsync(
+                async () => (after = await GatewayNodesAsync()).Count == 2 && !after.Contains(lost.Name) && await ConnectedGatewaysAsync() == 2,
+                OneCluster.Limit, () => $"another node to be a gateway in the place of {lost.Name}; they are {string.Join(", ", after)}", Cancellation);
             await SayAsync($"another node is the gateway {TimeProvider.System.GetElapsedTime(off).TotalSeconds:0.0} s after the power cut");
             await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
             await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
@@ -111,11 +116,91 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         }
 
         // When it is back it is a node like others.
-        await EchoWorkload.RunAsync(Borealis, "replaced", 3, Cancellation);
+        await EchoWorkload.RunAsync(Borealis, "replaced", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
         var back = Assert.Single(await EchoWorkload.ReadyAsync(Borealis, "replaced", Cancellation), p => p.Spec.NodeName == lost.Name);
         await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
         await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
-        Assert.Equal([Borealis.Nodes[1].Name, node.Name], await GatewayNodesAsync());
+        Assert.Equal(after, await GatewayNodesAsync());
+    }
+
+    [Fact]
+    public async Task A_gateway_that_is_to_be_none_hands_over_to_another_node_and_goes_on_as_a_node_and_may_be_a_gateway_again()
+    {
+        var aurora = await EchoWorkload.RunAsync(Aurora, "hand-over", 1, Cancellation);
+        var borealis = await EchoWorkload.RunAsync(Borealis, "hand-over", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
+        var first = (await GatewayNodesAsync())[0];
+        var agents = await AgentsAsync();
+        await HandOverAsync(first, aurora[0], borealis);
+
+        // The same process goes on, and is a gateway again when its turn comes.
+        var second = (await GatewayNodesAsync()).First(n => n != first);
+        var others = Borealis.Nodes.Where(n => n.IsOn && n.Name != first && n.Name != second).Select(n => n.Name).ToList();
+        foreach (var node in others)
+        {
+            await LabelAsync(node, "false");
+        }
+
+        try
+        {
+            await LabelAsync(first, null);
+            await Until.TrueAsync(async () => (await GatewayNodesAsync()).Contains(first) && await ConnectedGatewaysAsync() == 2, OneCluster.Limit, $"{first} to be a gateway again", Cancellation);
+            foreach (var pod in borealis)
+            {
+                await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(pod)}:8080", Cancellation);
+                await JoinedClusters.FetchAsync(Borealis, pod, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+            }
+        }
+        finally
+        {
+            foreach (var node in others)
+            {
+                await LabelAsync(node, null);
+            }
+        }
+
+        Assert.Equal(agents, await AgentsAsync());
+    }
+
+    /// <summary>Labels the gateway's node as none, and waits until another has taken its place. Packets to and from every node go on.</summary>
+    async Task HandOverAsync(string gateway, V1Pod near, IReadOnlyList<V1Pod> far)
+    {
+        var streams = far.Select(pod => (pod.Spec.NodeName, Stream: PingStream.Start(Aurora.HostOf(near), JoinedClusters.InMesh(pod)))).ToList();
+        try
+        {
+            await Until.TrueAsync(() => streams.TrueForAll(s => s.Stream.Answered > 50), OneCluster.Limit, "answers before the hand-over", Cancellation);
+            await LabelAsync(gateway, "false");
+            await Until.TrueAsync(async () => (await GatewayNodesAsync()) is { Count: 2 } now && !now.Contains(gateway) && await ConnectedGatewaysAsync() == 2, OneCluster.Limit, $"another node to be a gateway in the place of {gateway}", Cancellation);
+            await Until.TrueAsync(async () => !(await joined.Mesh.Lab.ExecAsync(gateway, ["ip", "-br", "link"], Cancellation)).Output.Contains("mf0", StringComparison.Ordinal), OneCluster.Limit, $"{gateway} to have no tunnels", Cancellation);
+            var answered = streams.ConvertAll(s => s.Stream.Answered);
+            await Until.TrueAsync(() => !streams.Where((s, i) => s.Stream.Answered < answered[i] + 100).Any(), OneCluster.Limit, "answers after the hand-over", Cancellation);
+            foreach (var (node, stream) in streams)
+            {
+                var report = await stream.StopAsync();
+                await SayAsync($"a gateway hands over: {report.Lost} of {report.Sent} packets to {node} lost, longest gap {report.LongestGap.TotalSeconds:0.00} s");
+                Assert.True(report.LongestGap < TimeSpan.FromSeconds(1), $"no answer from {node} for {report.LongestGap.TotalSeconds:0.00} s");
+            }
+        }
+        finally
+        {
+            foreach (var (_, stream) in streams)
+            {
+                await stream.DisposeAsync();
+            }
+        }
+    }
+
+    /// <param name="value">Null takes the label off.</param>
+    Task<V1Node> LabelAsync(string node, string? value)
+    {
+        var patch = JsonSerializer.Serialize(new { metadata = new { labels = new Dictionary<string, string?> { ["meshfabric.io/gateway"] = value } } });
+        return Borealis.Client.CoreV1.PatchNodeAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), node);
+    }
+
+    /// <summary>Each agent's container and how often it was started, sorted.</summary>
+    async Task<IReadOnlyList<string>> AgentsAsync()
+    {
+        var pods = await Borealis.Client.CoreV1.ListNamespacedPodAsync("meshfabric-system", cancellationToken: Cancellation);
+        return [.. pods.Items.Where(p => p.Status.Phase == "Running").Select(p => $"{p.Metadata.Name} {p.Status.ContainerStatuses[0].RestartCount}").Order(StringComparer.Ordinal)];
     }
 
     [Fact]

@@ -45,7 +45,11 @@ static class RunCommand
             state.Create();
             using var held = state.Hold();
             var gateway = node is null ? state : new AgentStateDirectory(Path.Combine(state.Directory, "gateway"));
-            gateway.Check();
+            if (node is null)
+            {
+                gateway.Check();
+            }
+
             await using var app = AgentHost.Create(state, gateway, node, result.GetValue(backend), await MetricsAsync(result.GetValue(metrics)!));
             var ended = BackgroundFailure.Watch(app.Services);
             await app.RunAsync(cancellationToken);

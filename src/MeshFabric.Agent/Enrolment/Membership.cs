@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Security;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using MeshFabric.Agent.State;
@@ -44,7 +45,7 @@ public sealed class Membership(AgentStateDirectory state, TimeProvider time)
                 ? problem.Detail
                 : null;
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or AgentStateException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or JsonException or AgentStateException or IOException or CryptographicException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return null;
         }

@@ -71,7 +71,7 @@ public sealed partial class LinuxNodeObserver : INodeObserver
 
     static bool IsOwn(NodeLink link) => link.Name != "lo"
         && !PodLinks.Any(p => link.Name.StartsWith(p, StringComparison.Ordinal) && !link.Name.StartsWith("vethwe-", StringComparison.Ordinal))
-        && !TunnelName().IsMatch(link.Name) && link.Name != NodePlanner.OverlayName;
+        && !TunnelName().IsMatch(link.Name) && !link.Name.StartsWith(NodePlanner.OverlayPrefix, StringComparison.Ordinal);
 
     FlannelSubnet? ReadFlannel(List<string> unread)
     {

@@ -47,7 +47,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
             _port = config.Overlay?.Port;
             LinkIndex = links.TryGetValue(NodePlanner.OverlayName, out var index) ? index : null;
-            Routes(links, config.Routes);
+            Routes(links, config.Routes, config.Firewall.RemotePrefixes);
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
@@ -158,12 +158,11 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         }
     }
 
-    void Routes(Dictionary<string, int> links, ValueList<OverlayRoute> routes)
+    void Routes(Dictionary<string, int> links, ValueList<OverlayRoute> routes, ValueList<Cidr> refused)
     {
         var wanted = routes.Where(r => links.ContainsKey(r.Device)).Select(r => new DeviceRoute(
             r.Destination, r.Source, r.Hops.Select(h => new RouteHop(links[r.Device], h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
-        var present = _netlink.Routes(Protocol);
-        var kept = wanted.Select(w => (w.Table, w.Destination)).ToHashSet();
-        _netlink.ChangeRoutes(wanted.Where(w => !present.Contains(w)).ToList(), present.Where(p => !kept.Contains((p.Table, p.Destination))).ToList());
+        var mesh = refused.Select(p => new DeviceRoute(p, null, [], 0, Protocol, NodePlanner.GatewayTable)).ToList();
+        OwnRoutes.Apply(_netlink, wanted.Concat(OwnRoutes.Unreachable(mesh)).Concat(OwnRoutes.Connected(_netlink, mesh)).ToList(), _netlink.Routes(Protocol));
     }
 }

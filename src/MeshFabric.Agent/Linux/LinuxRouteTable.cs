@@ -11,7 +11,6 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
 {
     public const byte Protocol = 77;
     const uint Table = NodePlanner.TunnelTable;
-    const byte KernelProtocol = 2;
 
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
@@ -22,13 +21,9 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         {
             var indexes = _netlink.Links().ToDictionary(l => l.Name, l => l.Index);
             var present = _netlink.Routes(Protocol);
-            var wanted = routes.Select(r => Route(r, indexes)).Where(r => r.Hops.Count > 0).ToList();
-            wanted.AddRange(Connected(wanted));
-            var changed = wanted.Where(w => !present.Contains(w)).ToList();
-            var destinations = wanted.Select(w => w.Destination).ToHashSet();
-            // "Throw" and unicast are two routes to the kernel: the one does not replace the other.
-            var unwanted = present.Where(p => p.Table != Table || !destinations.Contains(p.Destination) || (p.Hops.Count == 0 && changed.Exists(c => c.Destination == p.Destination))).ToList();
-            _netlink.ChangeRoutes(changed, unwanted);
+            var all = routes.Select(r => Route(r, indexes)).ToList();
+            var wanted = all.Where(r => r.Hops.Count > 0).Concat(OwnRoutes.Unreachable(all)).Concat(OwnRoutes.Connected(_netlink, all)).ToList();
+            OwnRoutes.Apply(_netlink, wanted, present);
             PolicyRules.Apply(_netlink, Protocol, wanted.Select(r => r.Destination.IsIPv4).Distinct().Select(ipv4 => new PolicyRule(NodePlanner.TunnelPriority, ipv4, Table, null, null, null, 0, Protocol)));
         }
 
@@ -47,13 +42,6 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
                 r.Mtu)).ToValueList());
         }
     }
-
-    // Our table is asked before main, whatever the lengths of prefixes: a network that this host stands on must stay reachable inside a wider prefix of the mesh.
-    List<DeviceRoute> Connected(List<DeviceRoute> wanted) => wanted.Count == 0 ? [] : _netlink.Routes(KernelProtocol)
-        .Where(c => c.Table == DeviceRoute.MainTable && c.Destination.Length > 0 && wanted.Exists(w => w.Destination != c.Destination && w.Destination.Contains(c.Destination)) && !wanted.Exists(w => w.Destination == c.Destination))
-        .Select(c => new DeviceRoute(c.Destination, null, [], 0, Protocol, Table))
-        .DistinctBy(r => r.Destination)
-        .ToList();
 
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes) => new(
         route.Destination,

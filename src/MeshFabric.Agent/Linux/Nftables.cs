@@ -28,6 +28,7 @@ public static class Nftables
         NftText.Set(text, "remote4", config.RemotePrefixes.Where(c => c.IsIPv4));
         NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
         NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config, isNode));
+        NftText.Chain(text, "input", "type filter hook input priority filter; policy accept;", config.IsDrained ? config.TunnelAddresses.Select(Unanswered) : []);
         NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", isNode ? [] : Untracked(config));
         NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Unserved(config).Concat(Clamp(mtu)));
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(Outsiders(config)));
@@ -50,6 +51,10 @@ public static class Nftables
 
     // A ClusterIP that the service proxy did not translate is nobody's: without this it would leave by the host's default route.
     static IEnumerable<string> Unserved(FirewallConfig config) => config.ServicePrefixes.Select(p => $"iifname \"mf*\" {NftText.Family(p)} daddr {p} reject");
+
+    static string Unanswered(Cidr address) => address.IsIPv4
+        ? $"iifname \"mf*\" ip daddr {address.Address} icmp type echo-request drop"
+        : $"iifname \"mf*\" ip6 daddr {address.Address} icmpv6 type echo-request drop";
 
     static IEnumerable<string> Untracked(FirewallConfig config) => config.Translations.Where(t => !t.Services).Select(t =>
         $"iifname != \"mf*\" {NftText.Family(t.Local)} saddr {t.Local} {NftText.Family(t.Local)} daddr {Destinations(t)} notrack");

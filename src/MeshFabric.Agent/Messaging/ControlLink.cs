@@ -93,7 +93,7 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
         try
         {
             bus = Create(identity);
-            await bus.StartAsync(StartLimit);
+            await StartAsync(bus, cancellationToken);
             _identity = identity;
             _bus = bus;
             LogConnected(log, identity.Broker.Host, identity.Broker.Port);
@@ -116,6 +116,20 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
             {
                 await bus.StopAsync(TimeSpan.FromSeconds(3)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
+        }
+    }
+
+    static async Task StartAsync(IBusControl bus, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(StartLimit);
+        try
+        {
+            await bus.StartAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"no connection within {StartLimit.TotalSeconds} s");
         }
     }
 

@@ -9,6 +9,9 @@ namespace MeshFabric.Agent.Nodes;
 public sealed record GatewaySlot(string Name, string? Holder, bool Expired)
 {
     public bool IsFree => Holder is null || Expired;
+
+    /// <summary>How long this agent has seen it free.</summary>
+    public TimeSpan FreeFor { get; init; }
 }
 
 /// <summary>Which node should take which free slot. Pure: every agent of the cluster comes to the same answer, and a lease decides where they do not.</summary>
@@ -17,6 +20,9 @@ public static class GatewayElection
 {
     public const string Label = "meshfabric.io/gateway";
     const string Zone = "topology.kubernetes.io/zone";
+
+    /// <summary>How long a node waits for each better one to take a slot: its agent may not run, or not be able to enrol.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     static readonly string[] ControlPlane = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
@@ -48,29 +54,40 @@ public static class GatewayElection
                 .OrderBy(n => n.Metadata.Name == slot.Holder ? 1 : 0)
                 .ThenBy(n => zones.Count(z => z == ZoneOf(n)))
                 .ThenBy(n => n.Metadata.Name, StringComparer.Ordinal)
-                .FirstOrDefault();
-            if (best is null)
+                .ToList();
+            if (best.Count == 0)
             {
                 return null;
             }
 
-            if (best.Metadata.Name == node)
+            var before = best.FindIndex(n => n.Metadata.Name == node);
+            if (before >= 0 && slot.FreeFor >= before * Patience)
             {
                 return slot.Name;
             }
 
-            holders.Add(best.Metadata.Name);
-            zones.Add(ZoneOf(best));
+            holders.Add(best[0].Metadata.Name);
+            zones.Add(ZoneOf(best[0]));
         }
 
         return null;
     }
 
-    /// <summary>Whether this node may be a gateway; one that no longer may gives its slot back when another can take it.</summary>
-    public static bool MayKeep(IReadOnlyCollection<V1Node> nodes, string node, IReadOnlyList<GatewaySlot> slots)
+    public static bool IsCandidate(IReadOnlyCollection<V1Node> nodes, string node) => Candidates(nodes).Exists(n => n.Metadata.Name == node);
+
+    /// <summary>False: this node holds a slot, should not, and gives it back, for another can take it. One at a time, and only while all other gateways work.</summary>
+    /// <param name="works">Whether a node is, for the cluster to see, the gateway of that name.</param>
+    public static bool MayKeep(IReadOnlyCollection<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, string node, Func<string, string, bool> works)
     {
         var candidates = Candidates(nodes);
-        return candidates.Exists(n => n.Metadata.Name == node) || candidates.TrueForAll(c => slots.Any(s => s.Holder == c.Metadata.Name && !s.IsFree));
+        if (candidates.Exists(n => n.Metadata.Name == node) || candidates.TrueForAll(c => slots.Any(s => s.Holder == c.Metadata.Name && !s.IsFree)))
+        {
+            return true;
+        }
+
+        var others = slots.Where(s => s.Holder != node).ToList();
+        return others.Exists(s => s.IsFree || !works(s.Name, s.Holder!))
+            || others.Exists(s => string.CompareOrdinal(s.Holder, node) < 0 && !candidates.Exists(n => n.Metadata.Name == s.Holder));
     }
 
     static List<V1Node> Candidates(IReadOnlyCollection<V1Node> nodes)

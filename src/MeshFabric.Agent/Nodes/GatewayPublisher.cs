@@ -15,6 +15,15 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 
+    // Idle paths are probed once a second, and three lost probes make a gateway dead: after that nobody sends to it, by the overlay or by tunnels.
+    static readonly TimeSpan Drain = TimeSpan.FromSeconds(2);
+
+    // Nodes follow what is published in much less.
+    static readonly TimeSpan Following = TimeSpan.FromSeconds(1);
+
+    long? _drainedAt;
+    long? _withdrawnAt;
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.RunAsync(
         Look, time, PublishAsync, e => KubernetesErrors.IsExpected(e) ? KubernetesErrors.Describe(e, api.Client.BaseUri, "write its MeshGateway", ObjectKinds.MeshGateways.Rule) : null, reason => LogFailed(log, reason), stoppingToken);
 
@@ -26,6 +35,13 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
             return;
         }
 
+        if (gateway.Successor is { } reason)
+        {
+            await MakeWayAsync(reason, cancellationToken);
+            return;
+        }
+
+        (_drainedAt, _withdrawnAt) = (null, null);
         if (gateway.Config is not { } config || api.Facts is not { } facts)
         {
             return;
@@ -33,10 +49,9 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 
         await WithdrawAsync(config.Gateway, cancellationToken);
 
-        // The first gateway by name decides on the port; it keeps the one it has while that is good.
+        // The first gateway by name decides on the port, its successor goes on with it.
         var lead = facts.Gateways is [var first, ..] ? first : null;
-        var chosen = NodePlanner.ChoosePort(facts.Nodes);
-        var port = lead is null || lead.Name == config.Gateway ? chosen : lead.Port;
+        var port = lead is null || lead.Name == config.Gateway ? NodePlanner.ChoosePort(facts.Nodes, lead?.Port) : lead.Port;
         var spec = new MeshGatewaySpec
         {
             Node = settings.Node,
@@ -55,6 +70,28 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
 
         await api.WriteAsync(MeshGatewayObject.Plural, new MeshGatewayObject { Metadata = new V1ObjectMeta { Name = config.Gateway, ResourceVersion = present?.Metadata.ResourceVersion }, Spec = spec }, cancellationToken);
+    }
+
+    // Make before break: others carry first, then nobody sends here any more, then the tunnels go.
+    async Task MakeWayAsync(string reason, CancellationToken cancellationToken)
+    {
+        if (api.MeshGateways?.Any(g => g.Spec.Node != settings.Node) != true)
+        {
+            return;
+        }
+
+        _drainedAt ??= time.GetTimestamp();
+        if (time.GetElapsedTime(_drainedAt.Value) < Drain)
+        {
+            return;
+        }
+
+        await WithdrawAsync(null, cancellationToken);
+        _withdrawnAt ??= time.GetTimestamp();
+        if (time.GetElapsedTime(_withdrawnAt.Value) >= Following)
+        {
+            gateway.Leave(reason);
+        }
     }
 
     // A gateway that this node was once, before another took it or there were to be fewer: nobody else knows that it is gone.

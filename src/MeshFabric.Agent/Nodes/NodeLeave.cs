@@ -33,8 +33,8 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
                 if (pools)
                 {
                     // Another gateway that stays makes them anew.
-                    pools = false;
                     await CalicoPools.ApplyAsync(api.Client, [], stoppingToken);
+                    pools = false;
                 }
 
                 if (api.Node(settings.Node) is { } known && api.MeshNodes is not null)

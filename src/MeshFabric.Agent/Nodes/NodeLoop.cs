@@ -35,6 +35,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
     readonly long _started = time.GetTimestamp();
     readonly OverlayFile _file = new(state.Directory);
     readonly GatewayProbes _probes = new(time);
+    readonly NodeReporter _reporter = new(settings, api, time);
     OverlayFacts _facts = OverlayFacts.Empty;
     NodeObservation? _observation;
     long _observedAt;
@@ -54,6 +55,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         var drift = new DriftWatch(Noticed, time, log).RunAsync(stoppingToken);
         using var answers = new GatewayAnswers(() => gateway.Carries, time);
         var probing = _probes.RunAsync(PathsChanged, stoppingToken);
+        var reporting = _reporter.RunAsync(e => KubernetesErrors.Describe(e, api.Client.BaseUri, "write its MeshNode", ObjectKinds.MeshNodes.Rule), reason => LogReportFailed(log, reason), stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -79,6 +81,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         }
 
         await probing;
+        await reporting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _probes.Dispose();
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -107,7 +110,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
             }
         }
 
-        await ReportAsync(overlay, observation, cancellationToken);
+        _reporter.Tell(observation, overlay.TakenPorts(), Config?.Findings ?? []);
     }
 
     NodeConfig Plan(OverlayFacts facts, NodeObservation observation)
@@ -145,27 +148,6 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         return _observation;
     }
 
-    // What others must know of this node; only when it is another than what stands there.
-    async Task ReportAsync(LinuxOverlay overlay, NodeObservation observation, CancellationToken cancellationToken)
-    {
-        if (api.Node(settings.Node) is not { } node || api.Facts is not { } facts)
-        {
-            return;
-        }
-
-        var addressing = NodeAddressing.Of(observation, ClusterCidrs.OfNode(node), facts.Gateways.SelectMany(g => g.LocalPrefixes).Distinct().Order().ToValueList());
-        await api.ReportAsync(node, new MeshNodeStatus
-        {
-            Address = NodeAddress.Of(node)?.ToString(),
-            PodPrefixes = addressing.PodPrefixes.Select(c => c.ToString()).ToList(),
-            Sources = addressing.Sources.Select(a => a.ToString()).ToList(),
-            TakenPorts = overlay.TakenPorts(),
-            Findings = (Config?.Findings ?? []).Select(f => new FindingStatus(f.Severity.ToString().ToLowerInvariant(), f.Code, f.Subject, f.Message, f.Hint.Length > 0 ? f.Hint : null)).ToList(),
-            Observation = observation,
-            AgentVersion = ProductVersion.Current,
-        }, cancellationToken);
-    }
-
     void Noticed(KernelChange change)
     {
         Interlocked.Or(ref _kernelChanges, (int)change);
@@ -189,4 +171,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
 
     [LoggerMessage(5401, LogLevel.Warning, "Could not make the node as wanted and will try again: {Reason}")]
     static partial void LogTurnFailed(ILogger logger, string reason);
+
+    [LoggerMessage(5402, LogLevel.Warning, "Could not tell others of this node and will try again: {Reason}")]
+    static partial void LogReportFailed(ILogger logger, string reason);
 }

@@ -1,4 +1,5 @@
 using k8s.Autorest;
+using k8s.Models;
 using MeshFabric.Agent.Enrolment;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Kubernetes;
@@ -11,23 +12,33 @@ using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Agent.Nodes;
 
-/// <summary>Makes this node a gateway when its cluster needs one here: takes a slot, enrols under its name, renews it, and ends when it is no longer its own.</summary>
+/// <summary>Makes this node a gateway when its cluster needs one here: takes a slot, enrols under its name, renews it, and makes way for whoever has it next.</summary>
 /// <remarks>Without the cluster's API everything stays as it is: a gateway goes on carrying traffic.</remarks>
 sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayRole gateway, TimeProvider time, ILogger<SlotKeeper> log) : BackgroundService
 {
     static readonly TimeSpan Renewal = TimeSpan.FromSeconds(4);
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
+    // After a failed enrolment another node gets its turn.
+    static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(10), LongestPause = TimeSpan.FromMinutes(5);
+
+    // Whoever has given its slot back and finds no successor is needed after all.
+    static readonly TimeSpan Succession = TimeSpan.FromSeconds(30);
+
     readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
     long? _renewedAt;
+    Task? _enrolment;
+    TimeSpan _pause;
+    long _failedAt;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Turns.RunAsync(Look, time, TurnAsync, Describe, reason => LogFailed(log, reason), stoppingToken);
 
-    string? Describe(Exception e) => e switch
+    // Nothing that fails here is a reason to end the node's part.
+    string Describe(Exception e) => e switch
     {
         HttpOperationException => KubernetesErrors.Describe(e, api.Client.BaseUri, "read and write leases", RbacRule.Leases(settings.Namespace)),
         EnrolmentException or AgentStateException or InventoryFileException or UnauthorizedAccessException => e.Message,
-        _ => KubernetesErrors.IsExpected(e) ? e.Message : null,
+        _ => KubernetesErrors.IsExpected(e) ? e.Message : $"{e.GetType().Name}: {e.Message}",
     };
 
     async Task TurnAsync(CancellationToken cancellationToken)
@@ -37,46 +48,80 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
             return;
         }
 
-        var slots = GatewayElection.Slots(settings.Gateways, await _leases.ReadAsync(cancellationToken));
-        var mine = slots.FirstOrDefault(s => s.Holder == settings.Node && !s.Expired)?.Name;
-        if (mine is null && GatewayElection.Choose(nodes, slots, settings.Node) is { } chosen && await _leases.HoldAsync(chosen, cancellationToken))
-        {
-            LogTaken(log, settings.Node, chosen);
-            mine = chosen;
-        }
-        else if (mine is not null && !GatewayElection.MayKeep(nodes, settings.Node, slots))
-        {
-            await _leases.ReleaseAsync(mine, cancellationToken);
-            gateway.Leave($"{settings.Node} may no longer be a gateway, and another node can");
-            return;
-        }
-        else if (mine is not null)
-        {
-            await _leases.HoldAsync(mine, cancellationToken);
-        }
-
+        var slots = await _leases.ReadAsync(settings.Gateways, cancellationToken);
+        var mine = await HoldAsync(nodes, slots, cancellationToken);
         _renewedAt = mine is null ? null : time.GetTimestamp();
-        await EnrolmentAsync(mine, slots, cancellationToken);
+        await EnrolmentAsync(mine, cancellationToken);
+        if (state.IsEnrolled)
+        {
+            Yield(mine, nodes, slots);
+        }
     }
 
-    async Task EnrolmentAsync(string? mine, IReadOnlyList<GatewaySlot> slots, CancellationToken cancellationToken)
+    // The slot that is this node's from now on, or null.
+    async Task<string?> HoldAsync(IReadOnlyList<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, CancellationToken cancellationToken)
     {
-        if (!state.IsEnrolled)
+        var mine = slots.FirstOrDefault(s => s.Holder == settings.Node && !s.Expired)?.Name;
+        if (mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, Works))
         {
-            if (mine is not null)
+            await _leases.ReleaseAsync(mine, cancellationToken);
+            LogReleased(log, settings.Node, mine);
+            return null;
+        }
+
+        var taken = mine is null;
+        mine ??= time.GetElapsedTime(_failedAt) >= _pause ? GatewayElection.Choose(nodes, slots, settings.Node) : null;
+        if (mine is null || !await _leases.HoldAsync(mine, cancellationToken))
+        {
+            return null;
+        }
+
+        if (taken)
+        {
+            LogTaken(log, settings.Node, mine);
+        }
+
+        return mine;
+    }
+
+    bool Works(string gateway, string node) => api.MeshGateway(gateway) is { } published && published.Spec.Node == node;
+
+    // Beside the turns: it takes a minute where the control service does not answer, and the slot must be renewed meanwhile.
+    async Task EnrolmentAsync(string? mine, CancellationToken cancellationToken)
+    {
+        if (_enrolment is { IsCompleted: true } ended)
+        {
+            _enrolment = null;
+            try
             {
-                await EnrolAsync(mine, cancellationToken);
+                await ended;
+                _pause = TimeSpan.Zero;
             }
-
-            return;
+            catch (Exception) when (mine is not null && !cancellationToken.IsCancellationRequested)
+            {
+                _pause = TimeSpan.FromTicks(Math.Clamp(2 * _pause.Ticks, ShortestPause.Ticks, LongestPause.Ticks));
+                _failedAt = time.GetTimestamp();
+                await _leases.ReleaseAsync(mine, cancellationToken);
+                throw;
+            }
         }
-
-        var enrolled = state.ReadIdentity().Gateway;
-        // Only a lease that another node holds is a reason to go: one that is missing is made again.
-        if (enrolled != mine && slots.FirstOrDefault(s => s.Name == enrolled) is not { IsFree: true })
+        else if (_enrolment is null && mine is not null && !state.IsEnrolled)
         {
-            gateway.Leave(mine is null ? $"another node is gateway {enrolled} now" : $"this node is gateway {mine} now, no longer {enrolled}");
+            _enrolment = EnrolAsync(mine, cancellationToken);
         }
+    }
+
+    // Only a lease that another node holds is a reason to go: one that is missing is made again.
+    void Yield(string? mine, IReadOnlyList<V1Node> nodes, IReadOnlyList<GatewaySlot> slots)
+    {
+        var enrolled = state.ReadIdentity().Gateway;
+        var slot = slots.FirstOrDefault(s => s.Name == enrolled);
+        gateway.Successor = enrolled == mine || slot is { IsFree: true } ? null
+            : mine is not null ? $"this node is gateway {mine} now, no longer {enrolled}"
+            : slot is null ? $"the cluster wants {settings.Gateways} gateways, and no {enrolled}"
+            : $"node {slot.Holder} is gateway {enrolled} now";
+        var released = mine is null && slot is { IsFree: true } && slot.FreeFor < Succession && !GatewayElection.IsCandidate(nodes, settings.Node);
+        gateway.Drain((gateway.Successor is not null || released) && api.MeshGateways?.Any(g => g.Spec.Node != settings.Node) == true);
     }
 
     async Task EnrolAsync(string slot, CancellationToken cancellationToken)
@@ -98,6 +143,9 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
 
     [LoggerMessage(5411, LogLevel.Information, "{Node} takes the gateway slot {Slot}")]
     static partial void LogTaken(ILogger logger, string node, string slot);
+
+    [LoggerMessage(5414, LogLevel.Information, "{Node} should no longer be a gateway and gives the slot {Slot} back; it carries traffic until another has it")]
+    static partial void LogReleased(ILogger logger, string node, string slot);
 
     [LoggerMessage(5412, LogLevel.Information, "{Node} is gateway {Gateway} of cluster {Cluster} now, at {Server}")]
     static partial void LogEnrolled(ILogger logger, string node, string gateway, string cluster, string server);

@@ -19,20 +19,24 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
     static readonly TimeSpan Silence = TimeSpan.FromSeconds(6);
 
     readonly Dictionary<string, (string Version, long Since)> _seen = new(StringComparer.Ordinal);
+    readonly Dictionary<string, long> _freeSince = new(StringComparer.Ordinal);
     long? _readAt;
     Dictionary<string, V1Lease> _leases = new(StringComparer.Ordinal);
 
-    public async Task<IReadOnlyCollection<GatewaySlot>> ReadAsync(CancellationToken cancellationToken)
+    /// <param name="count">How many slots there are to be.</param>
+    public async Task<IReadOnlyList<GatewaySlot>> ReadAsync(int count, CancellationToken cancellationToken)
     {
         var list = await client.CoordinationV1.ListNamespacedLeaseAsync(@namespace, cancellationToken: cancellationToken);
         if (_readAt is { } at && time.GetElapsedTime(at) > Silence)
         {
             _seen.Clear();
+            _freeSince.Clear();
         }
 
         _readAt = time.GetTimestamp();
         _leases = list.Items.Where(l => l.Metadata.Name.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(l => l.Metadata.Name[Prefix.Length..], StringComparer.Ordinal);
-        return _leases.Select(l => new GatewaySlot(l.Key, string.IsNullOrEmpty(l.Value.Spec?.HolderIdentity) ? null : l.Value.Spec.HolderIdentity, Expired(l.Key, l.Value))).ToList();
+        return GatewayElection.Slots(count, _leases.Select(l => new GatewaySlot(l.Key, string.IsNullOrEmpty(l.Value.Spec?.HolderIdentity) ? null : l.Value.Spec.HolderIdentity, Expired(l.Key, l.Value))).ToList())
+            .Select(s => s with { FreeFor = FreeFor(s) }).ToList();
     }
 
     /// <summary>Takes a slot, or renews it. False: somebody else was faster.</summary>
@@ -65,6 +69,18 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
         {
             return false;
         }
+    }
+
+    TimeSpan FreeFor(GatewaySlot slot)
+    {
+        if (!slot.IsFree)
+        {
+            _freeSince.Remove(slot.Name);
+            return TimeSpan.Zero;
+        }
+
+        _freeSince.TryAdd(slot.Name, time.GetTimestamp());
+        return time.GetElapsedTime(_freeSince[slot.Name]);
     }
 
     bool Expired(string slot, V1Lease lease)

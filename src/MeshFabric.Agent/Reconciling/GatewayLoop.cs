@@ -28,6 +28,7 @@ public sealed partial class GatewayLoop(
     static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(10);
 
     readonly WakeSignal _signal = new();
+    readonly WakeSignal _reports = new();
     AgentIdentity? _identity;
     GatewayReconciler? _reconciler;
     long _appliedRevision;
@@ -35,9 +36,25 @@ public sealed partial class GatewayLoop(
     long _firewallCheckedAt;
     volatile bool _pathsChanged;
     string? _leaving;
+    volatile bool _drained;
 
     /// <summary>The plan that is in force; null before the first facts.</summary>
     public GatewayConfig? Config { get; private set; }
+
+    /// <summary>Everything of the mesh was taken off the host.</summary>
+    public bool HasLeft { get; private set; }
+
+    /// <summary>Nobody is to send by this gateway: it says so to the far gateways by answering no probes. What still comes is carried.</summary>
+    public bool IsDrained => _drained;
+
+    public void Drain(bool drained)
+    {
+        if (_drained != drained)
+        {
+            _drained = drained;
+            Wake();
+        }
+    }
 
     /// <summary>Look at everything now. From any thread, at any time.</summary>
     public void Wake() => _signal.Wake();
@@ -65,6 +82,7 @@ public sealed partial class GatewayLoop(
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
         var probing = tunnels.RunAsync(PathsChanged, ended.Token);
+        var reporting = ReportAsync(_reconciler, backend.Name, ended.Token);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -73,6 +91,7 @@ public sealed partial class GatewayLoop(
                 if (Volatile.Read(ref _leaving) is not null)
                 {
                     await _reconciler.RemoveAsync(stoppingToken);
+                    HasLeft = true;
                     break;
                 }
 
@@ -93,6 +112,7 @@ public sealed partial class GatewayLoop(
 
         await ended.CancelAsync();
         await probing;
+        await reporting;
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -128,8 +148,13 @@ public sealed partial class GatewayLoop(
                 reporter.Repeat();
             }
 
+            if (Config.Firewall.IsDrained != _drained)
+            {
+                Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
+            }
+
             await _reconciler!.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
-            _appliedRevision = Config.Revision;
+            Volatile.Write(ref _appliedRevision, Config.Revision);
             if (tunnels.Update(Config, _reconciler.States, _reconciler.Made))
             {
                 reporter.ReportSoon();
@@ -139,7 +164,28 @@ public sealed partial class GatewayLoop(
             view.Succeeded(time.GetElapsedTime(started));
         }
 
-        await reporter.ReportAsync(Config, _appliedRevision, backend.Name, config => _reconciler!.ReadAsync(config, cancellationToken), cancellationToken);
+        _reports.Wake();
+    }
+
+    // Beside the turns, not in them: a broker or a host that stands still takes seconds, and paths die meanwhile.
+    async Task ReportAsync(GatewayReconciler reconciler, string backend, CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            await _reports.WaitAsync(Turn, cancellationToken);
+            try
+            {
+                await reporter.ReportAsync(Config, Volatile.Read(ref _appliedRevision), backend, config => reconciler.ReadAsync(config, cancellationToken), cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                LogReportFailed(log, e.Message);
+            }
+        }
     }
 
     bool FirewallDue()
@@ -159,6 +205,9 @@ public sealed partial class GatewayLoop(
 
     [LoggerMessage(5003, LogLevel.Warning, "Could not make the host as wanted and will try again: {Reason}")]
     static partial void LogTurnFailed(ILogger logger, string reason);
+
+    [LoggerMessage(5008, LogLevel.Warning, "Could not report and will try again: {Reason}")]
+    static partial void LogReportFailed(ILogger logger, string reason);
 
     [LoggerMessage(5006, LogLevel.Warning, "Leaving the mesh: {Reason}")]
     static partial void LogLeaving(ILogger logger, string reason);

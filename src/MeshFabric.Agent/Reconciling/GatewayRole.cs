@@ -21,7 +21,13 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 {
     static readonly TimeSpan EnrolmentCheck = TimeSpan.FromMilliseconds(200);
 
+    static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    // Whoever ran this long did not fail at once.
+    static readonly TimeSpan GoodRun = TimeSpan.FromMinutes(1);
+
     volatile Running? _running;
+    volatile string? _successor;
 
     sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link, TunnelWatch Tunnels)
     {
@@ -35,7 +41,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     public bool IsStarting => state.IsEnrolled && Config is null;
 
     /// <summary>Some tunnel is alive, or none is wanted.</summary>
-    public bool Carries => _running?.Tunnels.CarriesAny ?? false;
+    public bool Carries => _running is { Loop.IsDrained: false } running && running.Tunnels.CarriesAny;
 
     public bool ControlConnected => _running?.Link.IsConnected ?? false;
 
@@ -45,24 +51,66 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     /// <summary>End the membership, if there is one. From any thread, as often as one likes.</summary>
     public void Leave(string reason) => _running?.Loop.Leave(reason);
 
+    /// <summary>Nobody is to send by this gateway any more; what still comes is carried.</summary>
+    public void Drain(bool drained) => _running?.Loop.Drain(drained);
+
+    /// <summary>Why another node is to do this one's work; null while this one is to. Whoever publishes gateways ends the membership once nobody sends here any more.</summary>
+    public string? Successor
+    {
+        get => _successor;
+        set => _successor = value;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var pause = EnrolmentCheck;
         while (await WaitForEnrolmentAsync(stoppingToken))
         {
-            await RunMembershipAsync(stoppingToken);
-            if (stoppingToken.IsCancellationRequested)
+            var started = time.GetTimestamp();
+            try
             {
-                return;
+                if (node is not null && !IsSound())
+                {
+                    continue;
+                }
+
+                await RunMembershipAsync(stoppingToken);
+                if (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                // Only now: nothing that could write to it runs any more.
+                state.Delete();
+                view.Left();
+            }
+            catch (Exception e) when (node is not null && !stoppingToken.IsCancellationRequested)
+            {
+                pause = time.GetElapsedTime(started) > GoodRun ? EnrolmentCheck : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, LongestPause.Ticks));
+                LogFailed(log, e.Message, pause.TotalSeconds);
+                await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            // Only now: nothing that could write to it runs any more.
-            state.Delete();
-            view.Left();
             if (node is null)
             {
                 lifetime.StopApplication();
                 return;
             }
+        }
+    }
+
+    // A damaged state is that of nobody: set aside, and the slot's keeper enrols anew.
+    bool IsSound()
+    {
+        try
+        {
+            state.Check();
+            return true;
+        }
+        catch (AgentStateException e) when (e.IsDamage)
+        {
+            LogDamaged(log, e.Message, state.SetAside());
+            return false;
         }
     }
 
@@ -82,10 +130,14 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
             _running = membership;
             // The loop ends when it has left; another part only by a bug, which must be loud.
             await await Task.WhenAny(membership.Parts.Select(p => p.ExecuteTask!));
+            if (!membership.Loop.HasLeft && !cancellationToken.IsCancellationRequested)
+            {
+                throw new InvalidOperationException("a part of the membership ended though nobody left");
+            }
         }
         finally
         {
-            _running = null;
+            (_running, _successor) = (null, null);
             await Task.WhenAll(membership.Parts.Select(p => p.StopAsync(CancellationToken.None)));
         }
     }
@@ -107,4 +159,10 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 
     [LoggerMessage(5001, LogLevel.Information, "Waiting to be enrolled: run 'meshfabric-agent join --state {Directory} ...' on this host")]
     static partial void LogWaiting(ILogger logger, string directory);
+
+    [LoggerMessage(5009, LogLevel.Error, "The gateway failed and is tried again in {Seconds:0.#} s; the node goes on without it: {Reason}")]
+    static partial void LogFailed(ILogger logger, string reason, double seconds);
+
+    [LoggerMessage(5010, LogLevel.Error, "The gateway's state is damaged ({Reason}); it was set aside as {Directory}, and this node enrols anew")]
+    static partial void LogDamaged(ILogger logger, string reason, string directory);
 }

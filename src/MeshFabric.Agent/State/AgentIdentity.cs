@@ -12,4 +12,8 @@ public sealed record AgentIdentity(int Format, string Server, string ClusterId, 
 }
 
 /// <summary>The state directory cannot be used; the message names the file and what to do.</summary>
-public sealed class AgentStateException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class AgentStateException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What is on disk is of no use to anybody, and waiting does not mend it.</summary>
+    public bool IsDamage { get; init; }
+}

@@ -1,7 +1,10 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
 using MeshFabric.Net;
+using PublicKey = MeshFabric.Net.PublicKey;
 
 namespace MeshFabric.Agent.State;
 
@@ -17,6 +20,7 @@ public sealed class AgentStateDirectory(string directory)
     public string FactsFile => Path.Combine(Directory, "facts.json");
     public string SocketFile => Path.Combine(Directory, "agent.sock");
     public string LockFile => Path.Combine(Directory, "lock");
+    public string AsideDirectory => Directory.TrimEnd(Path.DirectorySeparatorChar) + ".damaged";
     public string LogDirectory => Path.Combine(Directory, "log");
 
     public bool IsEnrolled => File.Exists(IdentityFile);
@@ -78,10 +82,44 @@ public sealed class AgentStateDirectory(string directory)
         if (!File.Exists(DeviceKeyFile))
         {
             // Another key would be one that nobody in the mesh knows.
-            throw new AgentStateException($"{DeviceKeyFile} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again");
+            throw new AgentStateException($"{DeviceKeyFile} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again") { IsDamage = true };
         }
 
         DeviceKey();
+        CheckCertificates();
+    }
+
+    void CheckCertificates()
+    {
+        try
+        {
+            X509Certificate2.CreateFromPemFile(AgentCertificateFile, AgentKeyFile).Dispose();
+            X509CertificateLoader.LoadCertificateFromFile(BrokerAuthorityFile).Dispose();
+        }
+        catch (CryptographicException e)
+        {
+            throw new AgentStateException($"{AgentCertificateFile}, {AgentKeyFile} or {BrokerAuthorityFile} is missing or damaged ({e.Message}): restore them from a backup, or delete {Directory} and enrol this gateway again", e) { IsDamage = true };
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new AgentStateException($"{e.FileName} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again", e) { IsDamage = true };
+        }
+    }
+
+    /// <summary>Moves all of it to a directory beside, in the place of what was set aside before, and tells which.</summary>
+    public string SetAside()
+    {
+        DeleteAside();
+        System.IO.Directory.Move(Directory, AsideDirectory);
+        return AsideDirectory;
+    }
+
+    void DeleteAside()
+    {
+        if (System.IO.Directory.Exists(AsideDirectory))
+        {
+            System.IO.Directory.Delete(AsideDirectory, recursive: true);
+        }
     }
 
     /// <exception cref="AgentStateException">It is missing or unreadable.</exception>
@@ -101,7 +139,7 @@ public sealed class AgentStateDirectory(string directory)
         }
         catch (Exception e) when (e is JsonException or IOException)
         {
-            throw new AgentStateException($"{IdentityFile} cannot be read ({e.Message}): restore it from a backup, or delete {Directory} and enrol this gateway again (mfctl gateway remove, then meshfabric-agent join)", e);
+            throw new AgentStateException($"{IdentityFile} cannot be read ({e.Message}): restore it from a backup, or delete {Directory} and enrol this gateway again (mfctl gateway remove, then meshfabric-agent join)", e) { IsDamage = e is JsonException };
         }
     }
 
@@ -121,7 +159,7 @@ public sealed class AgentStateDirectory(string directory)
         var bytes = new byte[PublicKey.Size];
         return Convert.TryFromBase64String(File.ReadAllText(DeviceKeyFile).Trim(), bytes, out var written) && written == PublicKey.Size
             ? new PrivateKey(bytes)
-            : throw new AgentStateException($"{DeviceKeyFile} is damaged: restore it from a backup, or delete {Directory} and enrol this gateway again");
+            : throw new AgentStateException($"{DeviceKeyFile} is damaged: restore it from a backup, or delete {Directory} and enrol this gateway again") { IsDamage = true };
     }
 
     /// <summary>The last accepted facts; null when there are none. A damaged file is set aside: facts can be fetched anew.</summary>
@@ -170,9 +208,10 @@ public sealed class AgentStateDirectory(string directory)
         File.Move(temporary, file, overwrite: true);
     }
 
-    /// <summary>Deletes all of it. The directory itself may be a mount point, and then stays, empty.</summary>
+    /// <summary>Deletes all of it, also what was set aside. The directory itself may be a mount point, and then stays, empty.</summary>
     public void Delete()
     {
+        DeleteAside();
         if (!System.IO.Directory.Exists(Directory))
         {
             return;

@@ -11,6 +11,9 @@ public sealed class TunnelLiveness
 
     public PathLiveness Path { get; } = new();
 
+    /// <summary>There is a session, and no probe says otherwise: also before the first answer, right after the agent's start.</summary>
+    public bool MayCarry { get; private set; }
+
     public TunnelState State { get; private set; } = TunnelState.Connecting;
 
     /// <summary>Takes the device's last reading and the probes into account; true when the state changed.</summary>
@@ -18,6 +21,7 @@ public sealed class TunnelLiveness
     {
         var before = State;
         var fresh = lastHandshake is { } at && now - at < HandshakeLifetime;
+        MayCarry = fresh && Path.MayBeAlive;
         State = fresh && Path.IsAlive ? TunnelState.Connected
             : before == TunnelState.Connecting && Path.LostInARow < PathLiveness.DeadAfter ? TunnelState.Connecting
             : Path.HasAnswered || before == TunnelState.Down ? TunnelState.Down

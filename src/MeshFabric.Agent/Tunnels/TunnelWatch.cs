@@ -47,7 +47,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     public bool IsSettling => _watched.Values.Any(w => w.Liveness.State != TunnelState.Connected && time.GetUtcNow() - w.Since < Settling);
 
     /// <summary>False while no tunnel that is wanted carries anything.</summary>
-    public bool CarriesAny => Wanted == 0 || _watched.Values.Any(w => w.Liveness.State == TunnelState.Connected);
+    public bool CarriesAny => Wanted == 0 || _watched.Values.Any(w => w.Liveness.MayCarry);
 
     public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 

@@ -67,7 +67,7 @@ static class ClusterInstall
             await session.Client.CreateClusterAsync(request.Cluster, cancellationToken);
         }
 
-        var settings = request.Settings with { Mesh = mesh };
+        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken) };
         try
         {
             await InstallAsync(session, api, settings, request.GatewaySelector, steps, cancellationToken);

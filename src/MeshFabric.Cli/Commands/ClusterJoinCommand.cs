@@ -29,6 +29,7 @@ static class ClusterJoinCommand
         var gatewayCount = new Option<int?>("--gateways") { HelpName = "N", Description = "How many nodes of the cluster are gateways at a time, 1 to 8; default 2" };
         var gatewaySelector = new Option<string?>("--gateway-selector") { HelpName = "SELECTOR", Description = $"Label the nodes that this selector names {InstallationNames.GatewayLabel}=true: only such nodes become gateways, when there are any" };
         var image = new Option<string?>("--image") { HelpName = "REF", Description = $"The agent's image; default {DefaultImage}" };
+        var cniConfig = new Option<string?>("--cni-config-dir") { HelpName = "DIRECTORY", Description = "Where the nodes keep their CNI plug-in's configuration; default: as k3s, MicroK8s or others do, by what the nodes say" };
         var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until the agents run and the tunnels are connected" };
         var via = new Option<string?>("--via") { HelpName = "COMMAND", Description = "Command that runs a command on a gateway, such as 'ssh root@{gateway}'; without it the command to run is printed" };
         var agent = Agent();
@@ -45,7 +46,7 @@ static class ClusterJoinCommand
             "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
             "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
         {
-            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, advertise, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, noWait, gateways, via, agent, state, wait, dryRun,
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, advertise, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, cniConfig, noWait, gateways, via, agent, state, wait, dryRun,
         };
         command.SetAction(cli.Remote((session, cancellationToken) =>
         {
@@ -74,11 +75,11 @@ static class ClusterJoinCommand
                 }
 
                 var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], [], session.Get(advertise)));
-                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? []), session.Get(gatewaySelector), !session.Get(noWait));
+                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig)), session.Get(gatewaySelector), !session.Get(noWait));
                 return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
             }
 
-            if (new Option[] { gatewayCount, gatewaySelector, image, noWait }.FirstOrDefault(session.IsGiven) is { } inPods)
+            if (new Option[] { gatewayCount, gatewaySelector, image, cniConfig, noWait }.FirstOrDefault(session.IsGiven) is { } inPods)
             {
                 throw CommandException.Usage($"{inPods.Name} is for agents that run as pods: add --kubeconfig FILE and leave --gateway out");
             }
@@ -128,7 +129,7 @@ static class ClusterJoinCommand
 
     static readonly string DefaultImage = $"meshfabric/agent:{VersionCommand.Own}";
 
-    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs)
+    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs, string? cniConfig)
     {
         if (gateways is < 1 or > GatewayFacts.MaxPerCluster)
         {
@@ -143,9 +144,14 @@ static class ClusterJoinCommand
             }
         }
 
+        if (cniConfig is not null && !cniConfig.StartsWith('/'))
+        {
+            throw CommandException.Usage($"--cni-config-dir {cniConfig}: write the whole path of a directory on the nodes, such as {InstallationSettings.DefaultCniConfigDirectory}");
+        }
+
         return image is { Length: 0 } || image?.Any(char.IsWhiteSpace) == true
             ? throw CommandException.Usage($"--image '{image}' is no reference of an image, such as registry.example.org/meshfabric/agent:1.0")
-            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs };
+            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs, CniConfigDirectory = cniConfig };
     }
 
     public const string DefaultAgent = "meshfabric-agent";

@@ -84,8 +84,21 @@ static class GatewayCommands
             await session.ConfirmAsync(session.Get(yes), $"cuts gateway {cluster}/{gateway} off", $"{cluster}/{gateway}", cancellationToken);
             await session.Client.DeleteGatewayAsync(cluster, gateway, cancellationToken);
             session.Note($"gateway {cluster}/{gateway} is removed and cut off");
+            await TellOfSuccessorsAsync(session, cluster, cancellationToken);
             return ExitCode.Ok;
         }));
         return command;
+    }
+
+    // A cluster whose nodes are gateways by themselves puts another in its place, or the same node with another key: nobody should learn that by surprise.
+    static async Task TellOfSuccessorsAsync(Session session, string cluster, CancellationToken cancellationToken)
+    {
+        var tokens = await session.Client.ListAsync<JoinTokenResource>("join-tokens", cancellationToken);
+        if (tokens.FirstOrDefault(t => t.Spec.Standing && t.Spec.Cluster == cluster && t.Status.State == "active") is { } standing)
+        {
+            session.Note($"{cluster} has a standing join token: where its nodes run our agents, one of them enrols within seconds in the place of this gateway, with a key of its own");
+            session.Note("  for fewer gateways, install with another --gateways; to spare a node: kubectl label node NODE meshfabric.io/gateway=false");
+            session.Note($"  to let nobody in any more: mfctl token revoke {standing.Metadata.Name}, or mfctl cluster remove {cluster}");
+        }
     }
 }

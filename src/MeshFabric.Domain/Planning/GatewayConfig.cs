@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 
@@ -63,6 +64,10 @@ public sealed record FirewallConfig(ValueList<Translation> Translations, ValueLi
 
     /// <summary>This cluster's own Service CIDRs that are part of the mesh: what comes for them is translated by its service proxy, here.</summary>
     public ValueList<Cidr> ServicePrefixes { get; init; } = [];
+
+    /// <summary>Probes by the tunnels find nobody: the far gateways are to send by others. An agent's own decision, never planned from facts.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsDrained { get; init; }
 }
 
 /// <summary>A one-to-one translation without state of its own. In: destination outside to local. Out: source local to outside.</summary>

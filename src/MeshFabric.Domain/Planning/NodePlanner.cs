@@ -33,7 +33,7 @@ public static class NodePlanner
     /// <summary>On gateways: the pods of other nodes.</summary>
     public const int PodTable = 7711;
 
-    /// <summary>On other nodes: the mesh by the gateways.</summary>
+    /// <summary>The mesh by the gateways, on nodes that are none. Everywhere the last table that knows the mesh: what nothing carries is refused there.</summary>
     public const int GatewayTable = 7712;
 
     /// <summary>On gateways: pods, for what the service proxy there translated.</summary>
@@ -74,7 +74,7 @@ public static class NodePlanner
         var remote = Sound(lead.RemotePrefixes, self, findings);
         var (routes, rules) = isGateway
             ? (ToPods(self, peers, PodTable, n => n.PodPrefixes.Append(Cidr.Host(n.Address))), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
-            : ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive);
+            : (ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive), []);
         if (self.TakenPorts.Contains(lead.Port))
         {
             findings.Add(new Finding(FindingSeverity.Warning, "overlay-port-taken", $"node/{node}", $"UDP port {lead.Port} of the overlay is used by something else on {node}.", "The gateways choose another port by themselves; if this stays, all candidates are taken: free one of " + string.Join(", ", Ports) + "."));
@@ -86,7 +86,7 @@ public static class NodePlanner
             node,
             overlay,
             routes.Concat(services?.Routes ?? []).ToValueList(),
-            rules.Concat(services?.Rules ?? []).ToValueList(),
+            rules.Concat(ToGateways(remote, routes)).Concat(services?.Rules ?? []).ToValueList(),
             new NodeFirewall(lead.LocalPrefixes, remote, self.Sources, isGateway ? Widest(peers.SelectMany(p => p.PodPrefixes)) : [], isGateway ? Lent(self, peers).Order().ToValueList() : [], !judgesForwarding)
             {
                 ReturnMarks = services?.Marks ?? [],
@@ -98,11 +98,11 @@ public static class NodePlanner
         };
     }
 
-    /// <summary>The best port that no node needs for something else; the best of all when each is taken somewhere.</summary>
-    public static int ChoosePort(IEnumerable<OverlayNode> nodes)
+    /// <summary>The present port for as long as no node needs it for something else, then the best such one; the best of all when each is taken somewhere.</summary>
+    public static int ChoosePort(IEnumerable<OverlayNode> nodes, int? present)
     {
         var taken = nodes.SelectMany(n => n.TakenPorts).ToHashSet();
-        return Ports.FirstOrDefault(p => !taken.Contains(p), Ports[0]);
+        return present is { } port && Ports.Contains(port) && !taken.Contains(port) ? port : Ports.FirstOrDefault(p => !taken.Contains(p), present ?? Ports[0]);
     }
 
     /// <summary>Locally administered, unicast; 40 bits of the name's hash: two of 10,000 nodes meet with a chance of 1 in 20,000.</summary>
@@ -158,22 +158,24 @@ public static class NodePlanner
         return remote.Where(p => !p.Contains(self.Address)).Order().ToValueList();
     }
 
-    static (ValueList<OverlayRoute>, ValueList<OverlayRule>) ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
+    static IEnumerable<OverlayRule> ToGateways(ValueList<Cidr> remote, ValueList<OverlayRoute> routes) =>
+        Families(remote.Concat(routes.Where(r => r.Table == GatewayTable).Select(r => r.Destination))).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null, null));
+
+    static ValueList<OverlayRoute> ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
     {
         if (gateways.Count == 0)
         {
-            return ([], []);
+            return [];
         }
 
         var alive = gateways.Where(g => isAlive(g.Gateway.Name)).ToList();
         var used = (alive.Count > 0 ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
-        var routes = remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
+        return remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
             // Each gateway's own addresses by itself alone, dead or alive: that is what is probed.
             .Concat(gateways.SelectMany(g => g.Gateway.TunnelAddresses.Select(a => new OverlayRoute(GatewayTable, a, Source(self, a.IsIPv4), [Hop(Peer(g.Node), a.IsIPv4)], lead.Mtu))))
             .DistinctBy(r => r.Destination)
             .OrderBy(r => r.Destination)
             .ToValueList();
-        return (routes, Families(routes.Select(r => r.Destination)).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null, null)).ToValueList());
     }
 
     // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.

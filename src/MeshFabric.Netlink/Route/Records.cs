@@ -26,6 +26,9 @@ public sealed record DeviceRoute(Cidr Destination, IPAddress? Source, ValueList<
 {
     /// <summary>RT_TABLE_MAIN (linux/rtnetlink.h).</summary>
     public const uint MainTable = 254;
+
+    /// <summary>Refuses what no other route to the same destination takes; has no hops and the largest metric.</summary>
+    public bool IsUnreachable { get; init; }
 }
 
 /// <param name="Gateway">

@@ -11,7 +11,7 @@ static class RouteMessages
 {
     public const ushort NewLink = 16, DelLink = 17, GetLink = 18, NewAddress = 20, DelAddress = 21, GetAddress = 22, NewRoute = 24, DelRoute = 25, GetRoute = 26;
 
-    const byte UnicastType = 1, ThrowType = 9, LinkScope = 253, UniverseScope = 0;
+    const byte UnicastType = 1, UnreachableType = 7, ThrowType = 9, LinkScope = 253, UniverseScope = 0;
     const int IffUp = 1;
 
     // struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change
@@ -163,7 +163,7 @@ static class RouteMessages
         writer.U8(route.Table < 256 ? (byte)route.Table : (byte)0);
         writer.U8(route.Protocol);
         writer.U8(route.Destination.IsIPv4 && route.Hops.Count > 0 && route.Hops.All(h => h.Gateway is null) ? LinkScope : UniverseScope);
-        writer.U8(route.Hops.Count == 0 ? ThrowType : UnicastType);
+        writer.U8(route.IsUnreachable ? UnreachableType : route.Hops.Count == 0 ? ThrowType : UnicastType);
         writer.U32(route.Hops is [{ Gateway: not null }] ? OnLink : 0u);
         writer.AttributeAddress(RouteAttribute.Destination, route.Destination.Address);
         writer.AttributeU32(RouteAttribute.Table, route.Table);
@@ -177,6 +177,11 @@ static class RouteMessages
             var metrics = writer.BeginNested(RouteAttribute.Metrics);
             writer.AttributeU32(MetricMtu, (uint)route.Mtu);
             writer.EndNested(metrics);
+        }
+
+        if (route.IsUnreachable)
+        {
+            writer.AttributeU32(RouteAttribute.Priority, LastMetric);
         }
 
         if (route.Hops.Count == 0)
@@ -204,6 +209,9 @@ static class RouteMessages
 
         writer.EndNested(multipath);
     }
+
+    // The kernel's own for IPv6 (IP6_RT_PRIO_USER) is 1024: any other route comes before it.
+    const uint LastMetric = int.MaxValue;
 
     // RTNH_F_ONLINK
     const byte OnLink = 4;
@@ -243,11 +251,11 @@ static class RouteMessages
 
     const int MetricMtu = 2;
 
-    /// <summary>Null for routes that are neither unicast nor "throw", or neither IPv4 nor IPv6.</summary>
+    /// <summary>Null for routes that are not unicast, "throw" or unreachable, or neither IPv4 nor IPv6.</summary>
     public static DeviceRoute? ReadRoute(ReadOnlySpan<byte> payload)
     {
         Need(payload, 12);
-        if (payload[7] is not (UnicastType or ThrowType) || payload[0] is not (2 or 10))
+        if (payload[7] is not (UnicastType or ThrowType or UnreachableType) || payload[0] is not (2 or 10))
         {
             return null;
         }
@@ -302,7 +310,7 @@ static class RouteMessages
             hops.Add(Hop(only, gateway));
         }
 
-        return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, hops.Order().ToValueList(), mtu, payload[5], table);
+        return destination is null ? null : new DeviceRoute(Prefix(destination, payload[1]), source, hops.Order().ToValueList(), mtu, payload[5], table) { IsUnreachable = payload[7] == UnreachableType };
     }
 
     static IPAddress? Via(ReadOnlySpan<byte> value) => value.Length is 6 or 18 ? new IPAddress(value[2..]) : null;
@@ -392,6 +400,6 @@ static class RouteMessages
 
     static class RouteAttribute
     {
-        public const int Destination = 1, OutputLink = 4, Gateway = 5, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15, Via = 18;
+        public const int Destination = 1, OutputLink = 4, Gateway = 5, Priority = 6, PreferredSource = 7, Metrics = 8, Multipath = 9, Table = 15, Via = 18;
     }
 }

@@ -70,7 +70,7 @@ public sealed partial class RouteNetlink : IDisposable
     public void DeleteAddress(LinkAddress address) =>
         Request(RouteMessages.DelAddress, MessageFlags.None, $"deleting {address}", w => RouteMessages.WriteAddress(w, address), e => e is 99 or NetlinkException.NoDevice);
 
-    /// <summary>Unicast routes of one protocol, both families, in every table.</summary>
+    /// <summary>Unicast, "throw" and unreachable routes of one protocol, both families, in every table.</summary>
     public IReadOnlyList<DeviceRoute> Routes(byte protocol)
     {
         var routes = new List<DeviceRoute>();
@@ -173,7 +173,7 @@ public sealed partial class RouteNetlink : IDisposable
 
     // IPv6 lists each next hop of an ECMP route that was not made in one message as a route of its own.
     static List<DeviceRoute> Merge(List<DeviceRoute> routes) => routes
-        .GroupBy(r => (r.Destination, r.Table))
+        .GroupBy(r => (r.Destination, r.Table, r.IsUnreachable))
         .Select(g => g.First() with { Hops = g.SelectMany(r => r.Hops).Distinct().Order().ToValueList() })
         .OrderBy(r => r.Destination)
         .ToList();

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace MeshFabric.Host.Tests.Agent;
 
 /// <summary>A network namespace of one test; gone with it.</summary>
-sealed class NetworkNamespace : IDisposable
+sealed partial class NetworkNamespace : IDisposable
 {
     public NetworkNamespace() => Must("ip", "netns", "add", Name);
 
@@ -14,6 +15,34 @@ sealed class NetworkNamespace : IDisposable
     public string Exec(params string[] command) => Must(["ip", "netns", "exec", Name, .. command]);
 
     public (int Code, string Output) Try(string input, params string[] command) => Run(input, ["ip", "netns", "exec", Name, .. command]);
+
+    /// <summary>Runs this on a thread of its own inside.</summary>
+    public void Inside(Action action)
+    {
+        Exception? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                using var entry = File.OpenHandle(Path);
+                Assert.Equal(0, SetNs((int)entry.DangerousGetHandle(), 0));
+                action();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    private static partial int SetNs(int file, int kind);
 
     public void Dispose() => Run("", "ip", "netns", "del", Name);
 

@@ -36,6 +36,18 @@ public sealed class NftablesTests
     }
 
     [Fact]
+    public void A_drained_gateway_answers_no_probes_by_its_tunnels()
+    {
+        using var host = new NetworkNamespace();
+        var (code, output) = host.Try(Nftables.Replace(Config with { IsDrained = true }, 1420), "nft", "-f", "-");
+        Assert.True(code == 0, output);
+        var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
+        Assert.Contains("iifname \"mf*\" ip daddr 198.19.0.1 icmp type echo-request drop", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip6 daddr fd6d:6700::1 icmpv6 type echo-request drop", listed, StringComparison.Ordinal);
+        Assert.DoesNotContain("echo-request", Nftables.Replace(Config, 1420), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void On_a_node_nothing_is_left_untracked_here_for_the_nodes_own_table_decides_that()
     {
         using var host = new NetworkNamespace();

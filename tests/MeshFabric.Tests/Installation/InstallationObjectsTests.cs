@@ -85,6 +85,20 @@ public sealed class InstallationObjectsTests
         Assert.DoesNotContain("MESHFABRIC_POD_CIDRS", Variables(Settings).Keys);
     }
 
+    [Theory]
+    [InlineData("v1.29.3+k3s1", null, "/var/lib/rancher/k3s/agent/etc/cni/net.d")]
+    [InlineData("v1.29.3", "microk8s.io/cluster", "/var/snap/microk8s/current/args/cni-network")]
+    [InlineData("v1.29.3+rke2r1", null, null)]
+    public void The_plug_ins_configuration_is_looked_for_where_the_distribution_keeps_it(string version, string? label, string? folder) =>
+        Assert.Equal(folder, MeshFabric.Cli.Installing.CniFolders.Of(
+        [
+            new k8s.Models.V1Node
+            {
+                Metadata = new() { Name = "n1", Labels = label is null ? null : new Dictionary<string, string> { [label] = "true" } },
+                Status = new() { NodeInfo = new() { KubeletVersion = version } },
+            },
+        ]));
+
     /// <summary>The API server drops what the schema does not know, and the agent would write it again and again.</summary>
     [Fact]
     public void The_custom_resources_have_a_place_for_everything_that_agents_write()

@@ -113,6 +113,18 @@ public sealed class RouteWriteTests
         Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.3.0.0/16"), null, [new(4), new(5)], 0, 77, 1077))));
 
     [Fact]
+    public void A_route_that_refuses() => Is(
+        """
+        02 10 00 00
+        00 4d 00 07              # RT_TABLE_UNSPEC, protocol 77, RT_SCOPE_UNIVERSE, RTN_UNREACHABLE
+        00 00 00 00
+        08 00 01 00 0a 03 00 00
+        08 00 0f 00 1e 1e 00 00  # RTA_TABLE 7710
+        08 00 06 00 ff ff ff 7f  # RTA_PRIORITY
+        """,
+        Written(w => RouteMessages.WriteRoute(w, new DeviceRoute(Cidr.Parse("10.3.0.0/16"), null, [], 0, 77, 7710) { IsUnreachable = true })));
+
+    [Fact]
     public void An_IPv6_route_by_several_links() => Is(
         """
         0a 30 00 00

@@ -43,9 +43,30 @@ public sealed class GatewayElectionTests
     public void A_node_that_may_no_longer_be_a_gateway_keeps_its_slot_until_another_can_take_it()
     {
         V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1")];
-        Assert.False(GatewayElection.MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false)]));
-        Assert.True(GatewayElection.MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false), new GatewaySlot("gw2", "b", false)]));
-        Assert.True(GatewayElection.MayKeep(nodes, "b", [new GatewaySlot("gw1", "b", false)]));
+        Assert.False(MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false)]));
+        Assert.True(MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false), new GatewaySlot("gw2", "b", false)]));
+        Assert.True(MayKeep(nodes, "b", [new GatewaySlot("gw1", "b", false)]));
+    }
+
+    [Fact]
+    public void Slots_are_given_back_one_at_a_time_and_only_while_all_other_gateways_work()
+    {
+        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1", (GatewayElection.Label, "false")), Node("c", "z1"), Node("d", "z1")];
+        GatewaySlot[] both = [new("gw1", "a", false), new("gw2", "b", false)];
+        GatewaySlot[] next = [new("gw1", "c", false), new("gw2", "b", false)];
+        Assert.Equal([false, true], new[] { "a", "b" }.Select(n => MayKeep(nodes, n, both)));
+        Assert.True(MayKeep(nodes, "b", [new("gw1", null, false), new("gw2", "b", false)]));
+        Assert.True(GatewayElection.MayKeep(nodes, next, "b", (gateway, node) => gateway != "gw1"));
+        Assert.False(MayKeep(nodes, "b", next));
+    }
+
+    [Fact]
+    public void A_slot_that_the_best_node_does_not_take_goes_to_the_next_one_after_a_while()
+    {
+        GatewaySlot[] Free(int seconds) => [new("gw1", null, false) { FreeFor = TimeSpan.FromSeconds(seconds) }];
+        Assert.Equal(["gw1", null, null], Three.Select(n => GatewayElection.Choose(Three, Free(0), n.Metadata.Name)));
+        Assert.Equal(["gw1", "gw1", null], Three.Select(n => GatewayElection.Choose(Three, Free(5), n.Metadata.Name)));
+        Assert.Equal(["gw1", "gw1", "gw1"], Three.Select(n => GatewayElection.Choose(Three, Free(10), n.Metadata.Name)));
     }
 
     [Fact]
@@ -63,6 +84,8 @@ public sealed class GatewayElectionTests
             var returning = slots.Count(s => s.Expired && nodes.Any(n => n.Metadata.Name == s.Holder));
             Assert.True(chosen.Count - chosen.Distinct().Count() <= returning);
         });
+
+    static bool MayKeep(V1Node[] nodes, string node, GatewaySlot[] slots) => GatewayElection.MayKeep(nodes, slots, node, (_, _) => true);
 
     static V1Node Node(string name, string zone, params (string Key, string Value)[] labels) => new()
     {

@@ -94,9 +94,61 @@ public sealed class AgentStateDirectoryTests : IDisposable
         var e = Assert.Throws<AgentStateException>(_state.Check);
 
         Assert.Contains($"{_state.DeviceKeyFile} is missing", e.Message, StringComparison.Ordinal);
+        Assert.True(e.IsDamage);
         Assert.False(File.Exists(_state.DeviceKeyFile));
         _state.DeviceKey();
+        Certify();
         _state.Check();
+    }
+
+    [Theory]
+    [InlineData("agent.key", "nothing")]
+    [InlineData("agent.crt", "nothing")]
+    [InlineData("broker-ca.crt", "nothing")]
+    [InlineData("agent.key", null)]
+    [InlineData("broker-ca.crt", null)]
+    public void Damaged_certificates_are_told_before_anything_starts(string file, string? text)
+    {
+        _state.WriteIdentity(Identity);
+        _state.DeviceKey();
+        Certify();
+        _state.Check();
+        File.Delete(Path.Combine(_state.Directory, file));
+        if (text is not null)
+        {
+            File.WriteAllText(Path.Combine(_state.Directory, file), text);
+        }
+
+        var e = Assert.Throws<AgentStateException>(_state.Check);
+
+        Assert.True(e.IsDamage);
+        Assert.Contains(file, e.Message, StringComparison.Ordinal);
+        Assert.Contains("enrol this gateway again", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_state_that_is_set_aside_replaces_the_one_before_it_and_goes_with_the_rest()
+    {
+        foreach (var server in new[] { "https://one:8443", "https://two:8443" })
+        {
+            _state.WriteIdentity(Identity with { Server = server });
+            Assert.Equal(_state.AsideDirectory, _state.SetAside());
+            Assert.False(_state.IsEnrolled);
+            Assert.Contains(server, File.ReadAllText(Path.Combine(_state.AsideDirectory, "identity.json")), StringComparison.Ordinal);
+        }
+
+        _state.Delete();
+        Assert.False(Directory.Exists(_state.AsideDirectory));
+    }
+
+    void Certify()
+    {
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=agent", key, System.Security.Cryptography.HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(90));
+        _state.Write(_state.AgentKeyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
+        _state.Write(_state.AgentCertificateFile, certificate.ExportCertificatePem() + "\n");
+        _state.Write(_state.BrokerAuthorityFile, certificate.ExportCertificatePem() + "\n");
     }
 
     [Fact]

@@ -138,9 +138,26 @@ public sealed class NodePlannerTests
     [Fact]
     public void The_port_is_one_that_no_node_uses_for_something_else()
     {
-        Assert.Equal(7710, NodePlanner.ChoosePort(Facts().Nodes));
-        Assert.Equal(7714, NodePlanner.ChoosePort([Node(1) with { TakenPorts = [7710] }, Node(2) with { TakenPorts = [7712] }]));
-        Assert.Equal(7710, NodePlanner.ChoosePort([Node(1) with { TakenPorts = NodePlanner.Ports }]));
+        Assert.Equal(7710, NodePlanner.ChoosePort(Facts().Nodes, null));
+        Assert.Equal(7714, NodePlanner.ChoosePort([Node(1) with { TakenPorts = [7710] }, Node(2) with { TakenPorts = [7712] }], 7710));
+        Assert.Equal(7710, NodePlanner.ChoosePort([Node(1) with { TakenPorts = NodePlanner.Ports }], null));
+    }
+
+    [Fact]
+    public void The_port_stays_what_it_is_when_a_better_one_is_free_again()
+    {
+        Assert.Equal(7714, NodePlanner.ChoosePort([Node(1)], 7714));
+        Assert.Equal(7714, NodePlanner.ChoosePort([Node(1) with { TakenPorts = NodePlanner.Ports }], 7714));
+        Assert.Equal(7710, NodePlanner.ChoosePort([Node(1)], 4789));
+    }
+
+    [Fact]
+    public void Gateways_too_ask_the_table_that_refuses_what_nothing_carries()
+    {
+        var config = Plan(Facts(), "n1");
+
+        Assert.Contains(config.Rules, r => r is { Priority: NodePlanner.GatewayPriority, Table: NodePlanner.GatewayTable, InputDevice: null });
+        Assert.DoesNotContain(config.Routes, r => r.Table == NodePlanner.GatewayTable);
     }
 
     [Fact]
