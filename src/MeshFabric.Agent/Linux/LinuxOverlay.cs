@@ -23,10 +23,6 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
-    int? _port;
-
-    // As the last turn saw them: on a node with hundreds of pods there are as many.
-    IReadOnlyList<Link>? _links;
 
     /// <summary>Number of the overlay's link after the last turn; another one when it was made anew. Null without an overlay.</summary>
     public int? LinkIndex { get; private set; }
@@ -35,23 +31,22 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            _links = _netlink.Links();
+            var present = _netlink.Links();
             var addresses = _netlink.Addresses();
             var links = new Dictionary<string, int>();
             foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
-                var link = Device(device, _links, addresses);
+                var link = Device(device, present, addresses);
                 Neighbours(link.Index, device.Peers);
                 links[device.Name] = link.Index;
             }
 
-            _port = config.Overlay?.Port;
             LinkIndex = links.TryGetValue(NodePlanner.OverlayName, out var index) ? index : null;
             Routes(links, config.Routes, config.Firewall.RemotePrefixes);
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
-            foreach (var left in _links.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
+            foreach (var left in present.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
             {
                 _netlink.DeleteLink(left.Index);
             }
@@ -64,11 +59,10 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            var links = _links ?? _netlink.Links();
-            // Made in this very turn, it is not among them yet.
-            var own = _port;
+            var links = _netlink.Links();
+            var own = links.Where(l => Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port).ToHashSet();
             var foreign = links.Where(l => !Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
-            var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => p != own);
+            var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => !own.Contains(p));
             return foreign.Concat(listening).Distinct().Where(NodePlanner.Ports.Contains).Order().ToValueList();
         }
     }

@@ -96,6 +96,8 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         }
 
         var observation = await ObserveAsync(cancellationToken);
+        // First of all: that the overlay's port is taken is why what follows cannot be done.
+        _reporter.Tell(observation, overlay.TakenPorts(), Config?.Findings ?? []);
         var facts = api.Facts ?? _file.Read();
         if (facts is not null && !(gateway.IsStarting && time.GetElapsedTime(_started) < GatewayStart))
         {
@@ -110,7 +112,6 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
             }
         }
 
-        _reporter.Tell(observation, overlay.TakenPorts(), Config?.Findings ?? []);
     }
 
     NodeConfig Plan(OverlayFacts facts, NodeObservation observation)

@@ -27,6 +27,7 @@ static class Checks
         ("iptables flushed", HostileChecks.FlushedAsync),
         ("FORWARD drops", HostileChecks.ForwardDropsAsync),
         ("legacy rules too", HostileChecks.LegacyMasqueradeAsync),
+        ("rp_filter strict", HostileChecks.StrictSourcesAsync),
         ("network policy, ingress", PolicyChecks.IngressAsync),
         ("network policy, egress", PolicyChecks.EgressAsync),
         ("mesh in Calico's pools", PoolChecks.MeshIsInPoolsAsync),

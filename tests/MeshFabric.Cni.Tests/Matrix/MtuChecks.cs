@@ -27,33 +27,61 @@ static class MtuChecks
 
     public static async Task BulkWithoutIcmpAsync(Row row)
     {
-        await row.OnNodesAsync(Block);
+        var nodes = row.Lab.Topology.Nodes.Where(n => n.Cluster == row.Cluster || n.Cluster == MatrixMesh.Hub).ToList();
+        foreach (var node in nodes)
+        {
+            await row.Lab.ShellAsync(node.Name, Block, Cancellation);
+        }
+
         try
         {
-            await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation);
-            await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
-            await JumboAsync(row, 9001);
-            await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation);
-            await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
+            await BothAsync(row);
+            var before = await JumboAsync(row);
+            try
+            {
+                await BothAsync(row);
+            }
+            finally
+            {
+                foreach (var (host, script) in before)
+                {
+                    await row.Lab.ShellAsync(host.Name, script, Cancellation);
+                }
+            }
         }
         finally
         {
-            await JumboAsync(row, 1500);
-            await row.OnNodesAsync("nft delete table inet mtu-block");
+            foreach (var node in nodes)
+            {
+                await row.Lab.ShellAsync(node.Name, "nft delete table inet mtu-block", Cancellation);
+            }
         }
     }
 
-    // Pods with links of 9001 bytes, as AWS gives them, on nodes whose way out takes 1500: one plug-in that pairs links is enough.
-    static async Task JumboAsync(Row row, int mtu)
+    static async Task BothAsync(Row row)
     {
-        if (row.Plugin == "ptp")
+        await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation);
+        await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
+    }
+
+    /// <summary>Gives pods links of 9001 bytes, as AWS does, on nodes whose way out takes 1500.</summary>
+    /// <returns>What makes them as they were.</returns>
+    static async Task<IReadOnlyList<(LabHost Host, string Script)>> JumboAsync(Row row)
+    {
+        var before = new List<(LabHost, string)>();
+        foreach (var pod in new[] { row.PodOnWorker, row.PodOnGateway })
         {
-            foreach (var pod in new[] { row.PodOnWorker, row.PodOnGateway })
-            {
-                await row.Lab.ShellAsync(row.NodeOf(pod).Name, $"ip link set $(ip -o route get {pod.Address} | sed 's/.* dev \\([^ ]*\\) .*/\\1/') mtu {mtu}", Cancellation);
-                await row.Lab.ShellAsync(pod.Name, $"ip link set eth0 mtu {mtu}", Cancellation);
-            }
+            var node = row.NodeOf(pod);
+            // The pod's own cable, or a bridge and all its cables.
+            var links = (await row.Lab.ShellAsync(node.Name, $"d=$(ip -o route get {pod.Address} | sed 's/.* dev \\([^ ]*\\) .*/\\1/'); for l in $(ls /sys/class/net/$d/brif 2>/dev/null || true) $d; do echo $l $(cat /sys/class/net/$l/mtu); done", Cancellation))
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ')).Select(l => (Name: l[0], Mtu: l[1])).Where(l => !l.Name.Contains("vxlan", StringComparison.Ordinal)).ToList();
+            var own = (await row.Lab.ShellAsync(pod.Name, "cat /sys/class/net/eth0/mtu", Cancellation)).Trim();
+            before.AddRange([(node, string.Join("; ", links.Select(l => $"ip link set {l.Name} mtu {l.Mtu}"))), (pod, $"ip link set eth0 mtu {own}")]);
+            await row.Lab.ShellAsync(node.Name, string.Join("; ", links.Select(l => $"ip link set {l.Name} mtu 9001")), Cancellation);
+            await row.Lab.ShellAsync(pod.Name, "ip link set eth0 mtu 9001", Cancellation);
         }
+
+        return before;
     }
 
     /// <summary>As large as the pod's own link takes, and not to be fragmented: it is answered, or the pod is told what fits, and that is answered.</summary>
@@ -66,10 +94,32 @@ static class MtuChecks
             await FitsAsync(row, row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), Math.Min(size, 1450));
         }
 
+        foreach (var size in new[] { mtu, 1400 }.Where(s => s <= mtu))
+        {
+            await UdpFitsAsync(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), size);
+        }
+
+        await UdpFitsAsync(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), 1400);
         if (row.PodPaths6.Count > 0)
         {
             await FitsAsync(row, row.PodOnWorker, row.FarOnWorker.Address6!, mtu);
         }
+    }
+
+    /// <summary>By UDP that is not to be fragmented: 1400 bytes are answered; what is too large is told to whoever sends.</summary>
+    static async Task UdpFitsAsync(LabHost from, IPAddress to, int size)
+    {
+        const int certain = 1400, headers = 28, attempts = 8;
+        for (var attempt = 1; attempt <= attempts; attempt++)
+        {
+            var answer = await PodClient.EchoedAsync(from, to, size - headers, Row.Soon, Cancellation);
+            if (answer == EchoAnswer.Echoed || (answer == EchoAnswer.TooLarge && size > certain))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"a datagram of {size} bytes from {from.Name} to {to} is neither answered nor told to be too large");
     }
 
     /// <param name="size">Of the whole packet, bytes.</param>

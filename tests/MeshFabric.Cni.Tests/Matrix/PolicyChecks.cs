@@ -12,28 +12,41 @@ static class PolicyChecks
 
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Who may ask a pod.</summary>
-    public static Task IngressAsync(Row row) => JudgeAsync(
-        row, PolicyDirection.Ingress,
-        [(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!)), (row.FarOnGateway, row.NearAddress(row.PodOnWorker.Address!))],
-        (row.PodOnGateway, row.PodOnWorker.Address!),
-        // Answers to what the pod itself asks are no new flows.
-        Request.Of(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(row.PodOnWorker.Address!)));
+    /// <summary>Who may ask a pod: one on a worker, and one on a gateway, whose traffic comes out of the tunnels right there.</summary>
+    public static async Task IngressAsync(Row row)
+    {
+        foreach (var (pod, neighbour) in Judged(row))
+        {
+            await JudgeAsync(
+                row, pod, PolicyDirection.Ingress,
+                [(row.FarOnWorker, row.NearAddress(pod.Address!)), (row.FarOnGateway, row.NearAddress(pod.Address!))],
+                (neighbour, pod.Address!),
+                // Answers to what the pod itself asks are no new flows.
+                Request.Of(pod, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(pod.Address!)));
+        }
+    }
 
     /// <summary>Whom a pod may ask.</summary>
-    public static Task EgressAsync(Row row) => JudgeAsync(
-        row, PolicyDirection.Egress,
-        [(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!)), (row.PodOnWorker, row.FarAddress(row.FarOnGateway.Address!))],
-        (row.PodOnWorker, row.PodOnGateway.Address!),
-        Request.Of(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), row.FarAddress(row.FarOnWorker.Address!)));
+    public static async Task EgressAsync(Row row)
+    {
+        foreach (var (pod, neighbour) in Judged(row))
+        {
+            await JudgeAsync(
+                row, pod, PolicyDirection.Egress,
+                [(pod, row.FarAddress(row.FarOnWorker.Address!)), (pod, row.FarAddress(row.FarOnGateway.Address!))],
+                (pod, neighbour.Address!),
+                Request.Of(row.FarOnWorker, row.NearAddress(pod.Address!), row.FarAddress(row.FarOnWorker.Address!)));
+        }
+    }
+
+    static IEnumerable<(LabHost Pod, LabHost Neighbour)> Judged(Row row) => [(row.PodOnWorker, row.PodOnGateway), (row.PodOnGateway, row.PodOnWorker)];
 
     /// <param name="far">Flows between the clusters that the policy judges.</param>
     /// <param name="near">One inside the cluster.</param>
     /// <param name="other">The other way, which it does not concern.</param>
-    static async Task JudgeAsync(Row row, PolicyDirection direction, IReadOnlyList<(LabHost From, IPAddress To)> far, (LabHost From, IPAddress To) near, Request other)
+    static async Task JudgeAsync(Row row, LabHost pod, PolicyDirection direction, IReadOnlyList<(LabHost From, IPAddress To)> far, (LabHost From, IPAddress To) near, Request other)
     {
         var runtime = new CniRuntime(row.Lab, row.Cluster);
-        var pod = row.PodOnWorker;
         if (!await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Nobody, Cancellation))
         {
             throw new NotAskedException("no policy engine");

@@ -118,9 +118,11 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     }
 
     /// <summary>Waits until every path is as wanted, then holds it there.</summary>
-    public static async Task HealsAsync(IReadOnlyList<Request> paths, string after)
+    /// <returns>How long the slowest path took.</returns>
+    public static async Task<TimeSpan> HealsAsync(IReadOnlyList<Request> paths, string after)
     {
-        foreach (var path in paths)
+        var started = TimeProvider.System.GetTimestamp();
+        var took = await Task.WhenAll(paths.Select(async path =>
         {
             IPAddress? tcp = null, udp = null;
             await Until.TrueAsync(
@@ -130,9 +132,10 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
                     return path.Accepts(tcp) && path.Accepts(udp);
                 },
                 Heal, () => $"{path.From.Name} -> {path.To} seen as {path.Wanted} after {after}; it is {tcp?.ToString() ?? "nobody"} by TCP, {udp?.ToString() ?? "nobody"} by UDP", Cancellation);
-        }
-
+            return TimeProvider.System.GetElapsedTime(started);
+        }));
         await ExpectAsync(paths);
+        return took.Max();
     }
 
     /// <summary>Pod to pod between the clusters, both ways, on gateways and on workers.</summary>

@@ -102,7 +102,7 @@ static class SourceChecks
         Assert.Null(await PodClient.SeenAsAsync(row.FarOnWorker, inMesh(IPAddress.Parse("10.96.0.99")), Row.Soon, Cancellation));
     }
 
-    /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods, and some plug-ins hide others from them: it was the exemption that kept them. An agent that goes on repairs it.</summary>
+    /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods, by whatever protocol and Service, and some plug-ins hide others from them: it was the exemption that kept them. An agent that goes on repairs it.</summary>
     public static async Task HiddenWithoutExemptionAsync(Row row)
     {
         await row.WithoutExemptionAsync(async () =>
@@ -111,6 +111,11 @@ static class SourceChecks
             {
                 await HiddenAsync(row, pod, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(pod.Address!));
             }
+
+            // By ICMP, and by both kinds of Services, as well.
+            await HiddenAsync(row, row.PodOnWorker, Row.Import, row.NearAddress(row.PodOnWorker.Address!));
+            await HiddenAsync(row, row.PodOnWorker, row.Hub.InMesh(Row.AllPods), row.NearAddress(row.PodOnWorker.Address!));
+            Assert.NotEqual(row.NearAddress(row.PodOnWorker.Address!), await PingListener.SeenAsAsync(row.Lab, row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Row.Soon, Cancellation));
 
             if (row.Plugin is "flannel-vxlan" or "flannel-host-gw" or "canal" or "weave" && !row.IsRemapped)
             {

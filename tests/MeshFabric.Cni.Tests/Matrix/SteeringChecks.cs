@@ -91,11 +91,12 @@ static partial class SteeringChecks
         await RoutedAsync(row, range, false);
     }
 
-    /// <summary>Somebody else's VXLAN gets the overlay's port on one node: all nodes go to another, and back when it is free.</summary>
+    /// <summary>Somebody else's VXLAN gets the overlay's port, and its number, on one node: all nodes go to another port, and stay there when it is free again.</summary>
     public static async Task PortTakenAsync(Row row)
     {
         await PortAsync(row, NodePlanner.Ports[0]);
-        await row.Lab.ShellAsync(row.Worker.Name, $"ip link add foreign0 type vxlan id 99 dstport {NodePlanner.Ports[0]} local {row.Worker.Address} nolearning; ip link set foreign0 up", Cancellation);
+        // The kernel takes the same number and port only once: ours goes first, as when the other one was there before.
+        await row.Lab.ShellAsync(row.Worker.Name, $"for i in $(seq 50); do ip link del meshx0 || true; ip link add foreign0 type vxlan id {NodePlanner.Vni} dstport {NodePlanner.Ports[0]} local {row.Worker.Address} nolearning && break; done 2>/dev/null; ip link set foreign0 up", Cancellation);
         try
         {
             await PortAsync(row, NodePlanner.Ports[1]);
@@ -106,8 +107,8 @@ static partial class SteeringChecks
             await row.Lab.ShellAsync(row.Worker.Name, "ip link del foreign0", Cancellation);
         }
 
-        await PortAsync(row, NodePlanner.Ports[0]);
         await Row.HealsAsync(row.PodPaths, "the overlay's port was free again");
+        await PortAsync(row, NodePlanner.Ports[1]);
     }
 
     /// <summary>A gateway that is cut off takes no flow down for long, and gets its share again.</summary>
@@ -133,7 +134,7 @@ static partial class SteeringChecks
             }
 
             var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
-            Assert.All(reports, r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(8), $"no answer for {r.LongestGap.TotalSeconds:0.0} s"));
+            Assert.All(reports, r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(3), $"no answer for {r.LongestGap.TotalSeconds:0.0} s"));
         }
         finally
         {
@@ -195,7 +196,7 @@ static partial class SteeringChecks
     {
         // The kernel's own for our devices, and ours in our tables by our devices; a route without a device leaves the packet to others.
         "route" => !(OwnDevice().IsMatch(line) && (line.Contains(" table local ", StringComparison.Ordinal) || line.Contains(" proto kernel ", StringComparison.Ordinal) || OwnTable().IsMatch(line)))
-            && !(OwnTable().IsMatch(line) && !line.Contains(" dev ", StringComparison.Ordinal)),
+            && !(OwnTable().IsMatch(line) && (!line.Contains(" dev ", StringComparison.Ordinal) || line.StartsWith("route unreachable ", StringComparison.Ordinal))),
         "neigh" or "fdb" => !OwnDevice().IsMatch(line),
         "rule" => !OwnRule().IsMatch(line),
         "sysctl" => !OwnSetting().IsMatch(line),

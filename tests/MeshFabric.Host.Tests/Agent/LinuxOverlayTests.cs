@@ -98,6 +98,25 @@ public sealed class LinuxOverlayTests
         Assert.Contains(7712, here.TakenPorts());
     }
 
+    [Fact]
+    public void A_foreign_overlay_of_our_number_and_port_is_told_of_and_another_port_works()
+    {
+        using var host = Node();
+        host.Inside(() =>
+        {
+            host.Exec("ip", "link", "add", "foreign0", "type", "vxlan", "id", "7710", "dstport", "7710", "local", "192.0.2.2");
+            host.Exec("ip", "link", "set", "foreign0", "up");
+            using var overlay = new LinuxOverlay();
+            Assert.Throws<MeshFabric.Netlink.NetlinkException>(() => Apply(overlay, "n2"));
+            Assert.Contains(7710, overlay.TakenPorts());
+
+            var elsewhere = Facts with { Gateways = [Facts.Gateways[0] with { Port = 7712 }] };
+            overlay.ApplyAsync(NodePlanner.Plan(elsewhere, "n2", _ => true, [], judgesForwarding: false), CancellationToken.None).GetAwaiter().GetResult();
+            Assert.Contains("dev meshx0", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
+            Assert.Equal([7710], overlay.TakenPorts());
+        });
+    }
+
     static NetworkNamespace Node(string address = "192.0.2.2")
     {
         var host = new NetworkNamespace();

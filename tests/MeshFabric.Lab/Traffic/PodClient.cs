@@ -67,4 +67,37 @@ public static class PodClient
             return null;
         }
     }
+
+    /// <summary>One datagram that is not to be fragmented, to a pod's UDP echo.</summary>
+    /// <param name="bytes">Of what it carries.</param>
+    public static async Task<EchoAnswer> EchoedAsync(LabHost from, IPAddress address, int bytes, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var socket = NamespaceSocket.Open(from, address.AddressFamily, SocketType.Dgram);
+        socket.DontFragment = true;
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(limit);
+        try
+        {
+            await socket.ConnectAsync(new IPEndPoint(address, PodServers.EchoPort), timeout.Token);
+            await socket.SendAsync(new byte[bytes], timeout.Token);
+            return await socket.ReceiveAsync(new byte[bytes], timeout.Token) == bytes ? EchoAnswer.Echoed : EchoAnswer.None;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.MessageSize)
+        {
+            return EchoAnswer.TooLarge;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return EchoAnswer.None;
+        }
+    }
+}
+
+/// <summary>What becomes of a datagram.</summary>
+public enum EchoAnswer
+{
+    None,
+    Echoed,
+    TooLarge,
 }
