@@ -5,37 +5,50 @@ using MeshFabric.Netlink.Route;
 
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>Routes of protocol 77 in a table of our own, and the rule that asks it before the others, by rtnetlink.</summary>
+/// <summary>Routes of protocol 77 in tables of our own, and the rules that ask them before the others, by rtnetlink.</summary>
 /// <remarks>In table main they would be seen, and perhaps told on, by whoever reads it: a CNI plug-in's routing daemon, for one.</remarks>
 public sealed class LinuxRouteTable : IRouteTable, IDisposable
 {
     public const byte Protocol = 77;
-    const uint Table = NodePlanner.TunnelTable;
+
+    // What comes in by them was handed over by another node.
+    static readonly string[] Overlays = [NodePlanner.OverlayName, NodePlanner.ServiceOverlayName];
 
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
+    uint _complete = NodePlanner.TunnelTable;
 
-    public Task ApplyAsync(ValueList<InstalledRoute> routes, CancellationToken cancellationToken)
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
         {
             var indexes = _netlink.Links().ToDictionary(l => l.Name, l => l.Index);
-            var present = _netlink.Routes(Protocol);
-            var all = routes.Select(r => Route(r, indexes)).ToList();
-            var wanted = all.Where(r => r.Hops.Count > 0).Concat(OwnRoutes.Unreachable(all)).Concat(OwnRoutes.Connected(_netlink, all)).ToList();
-            OwnRoutes.Apply(_netlink, wanted, present);
-            PolicyRules.Apply(_netlink, Protocol, wanted.Select(r => r.Destination.IsIPv4).Distinct().Select(ipv4 => new PolicyRule(NodePlanner.TunnelPriority, ipv4, Table, null, null, null, 0, Protocol)));
+            var own = routes.Select(r => Route(r, indexes, NodePlanner.TunnelTable)).ToList();
+            var handed = (transit ?? []).Select(r => Route(r, indexes, NodePlanner.TransitTable)).ToList();
+            // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last.
+            var last = transit is null ? own : handed;
+            var all = own.Concat(handed).ToList();
+            OwnRoutes.Apply(
+                _netlink,
+                all.Where(r => r.Hops.Count > 0).Concat(OwnRoutes.Unreachable(last)).Concat(OwnRoutes.Connected(_netlink, all)).ToList(),
+                _netlink.Routes(Protocol));
+            PolicyRules.Apply(_netlink, Protocol, all.Select(r => r.Destination.IsIPv4).Distinct().SelectMany(ipv4 => Rules(ipv4, transit is not null)));
+            _complete = (uint)(transit is null ? NodePlanner.TunnelTable : NodePlanner.TransitTable);
         }
 
         return Task.CompletedTask;
     }
+
+    static IEnumerable<PolicyRule> Rules(bool ipv4, bool hasTransit) =>
+        (hasTransit ? Overlays : []).Select(o => new PolicyRule(NodePlanner.TransitPriority, ipv4, NodePlanner.TransitTable, o, null, null, 0, Protocol))
+            .Append(new PolicyRule(NodePlanner.TunnelPriority, ipv4, NodePlanner.TunnelTable, null, null, null, 0, Protocol));
 
     public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
         {
             var names = _netlink.Links().ToDictionary(l => l.Index, l => l.Name);
-            return Task.FromResult(_netlink.Routes(Protocol).Where(r => r.Hops.Count > 0).Select(r => new InstalledRoute(
+            return Task.FromResult(_netlink.Routes(Protocol).Where(r => r.Table == _complete && r.Hops.Count > 0).Select(r => new InstalledRoute(
                 r.Destination,
                 r.Source is null ? null : Cidr.Host(r.Source),
                 r.Hops.Select(h => names.GetValueOrDefault(h.LinkIndex, "?")).Order(StringComparer.Ordinal).ToValueList(),
@@ -43,13 +56,13 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         }
     }
 
-    static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes) => new(
+    static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes, uint table) => new(
         route.Destination,
         route.Source?.Address,
         route.Devices.Where(indexes.ContainsKey).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
         route.Mtu,
         Protocol,
-        Table);
+        table);
 
     public void Dispose() => _netlink.Dispose();
 }

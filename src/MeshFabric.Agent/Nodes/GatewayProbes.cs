@@ -13,31 +13,39 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
 {
     static readonly byte[] Payload = AgentEcho.Request();
 
-    readonly ConcurrentDictionary<string, PathLiveness> _paths = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<string, Probed> _paths = new(StringComparer.Ordinal);
     readonly WakeSignal _signal = new();
     readonly Lock _lock = new();
     Wanted _wanted = new([], null, null, 0);
     EchoSocket? _socket;
     (int Link, IPAddress Source)? _bound;
 
+    /// <param name="Node">Another node may have its name next.</param>
+    sealed record Probed(string Node, PathLiveness Path);
+
     /// <param name="Link">Number of the overlay's link, which sockets are bound to.</param>
     /// <param name="Nodes">Of this cluster: all of them ask each of its gateways.</param>
-    sealed record Wanted(IReadOnlyList<(string Gateway, IPAddress Target)> Targets, OverlayDevice? Overlay, int? Link, int Nodes);
+    sealed record Wanted(IReadOnlyList<Asked> Targets, OverlayDevice? Overlay, int? Link, int Nodes);
 
-    /// <summary>True as well while nothing is known of it.</summary>
-    public bool IsAlive(string gateway) => !_paths.TryGetValue(gateway, out var path) || path.MayBeAlive;
+    sealed record Asked(string Gateway, string Node, IPAddress Target);
+
+    /// <summary>True as well while nothing is known of it, or of any other.</summary>
+    public bool IsAlive(string gateway) => _paths.TryGetValue(gateway, out var probed) ? probed.Path.IsAlive || (probed.Path.MayBeAlive && !AnyAnswers) : !AnyAnswers;
+
+    /// <summary>Some gateway answers that it carries traffic.</summary>
+    public bool AnyAnswers => _paths.Values.Any(p => p.Path.IsAlive);
 
     /// <summary>What is to be probed from now on.</summary>
     public void Want(OverlayFacts facts, NodeConfig config, int? link)
     {
-        foreach (var gone in _paths.Keys.Except(facts.Gateways.Select(g => g.Name)))
+        var overlay = config.Overlay is { Local.AddressFamily: AddressFamily.InterNetwork } device ? device : null;
+        var targets = facts.Gateways.Where(g => overlay is not null && g.Node != config.Node)
+            .Select(g => (Gateway: g, Target: g.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address)).Where(g => g.Target is not null).Select(g => new Asked(g.Gateway.Name, g.Gateway.Node, g.Target!)).ToList();
+        foreach (var gone in _paths.Where(p => !targets.Exists(t => t.Gateway == p.Key && t.Node == p.Value.Node)).ToList())
         {
-            _paths.TryRemove(gone, out _);
+            _paths.TryRemove(gone);
         }
 
-        var overlay = config.Overlay is { Local.AddressFamily: AddressFamily.InterNetwork } device && config.Rules.All(r => r.Table != NodePlanner.PodTable) ? device : null;
-        var targets = facts.Gateways.Where(g => overlay is not null && g.Node != config.Node)
-            .Select(g => (g.Name, Target: g.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address)).Where(g => g.Target is not null).Select(g => (g.Name, g.Target!)).ToList();
         var before = Interlocked.Exchange(ref _wanted, new Wanted(targets, overlay, link, facts.Nodes.Count));
         if (before.Targets.Count != targets.Count || before.Overlay != overlay)
         {
@@ -49,18 +57,18 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
     /// <param name="changed">Called when a gateway died or came back, from any thread.</param>
     public async Task RunAsync(Action changed, CancellationToken cancellationToken)
     {
-        var schedule = new ProbeSchedule<(string Gateway, IPAddress Target)>();
+        var schedule = new ProbeSchedule<Asked>();
         while (!cancellationToken.IsCancellationRequested)
         {
             var wanted = Volatile.Read(ref _wanted);
             // As quick as a gateway can bear from all nodes together.
             var interval = ProbePace.Of(isQuick: true, isAlive: true, wanted.Nodes, wanted.Nodes);
             var (due, pause) = schedule.Next(wanted.Targets.Select(t => (t, interval)), time.GetUtcNow());
-            foreach (var (gateway, target) in due)
+            foreach (var asked in due)
             {
                 if (wanted is { Overlay: { } overlay, Link: { } link } && Socket(overlay, link) is { } socket)
                 {
-                    _ = ProbeAsync(gateway, socket, target, changed);
+                    _ = ProbeAsync(asked, socket, changed);
                 }
             }
 
@@ -79,10 +87,16 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
 
     public void Dispose() => Reset();
 
-    async Task ProbeAsync(string gateway, EchoSocket socket, IPAddress target, Action changed)
+    async Task ProbeAsync(Asked asked, EchoSocket socket, Action changed)
     {
-        var path = _paths.GetOrAdd(gateway, _ => new PathLiveness());
-        var before = IsAlive(gateway);
+        var probed = _paths.GetOrAdd(asked.Gateway, _ => new Probed(asked.Node, new PathLiveness()));
+        if (probed.Node != asked.Node)
+        {
+            return;
+        }
+
+        var path = probed.Path;
+        var before = (IsAlive(asked.Gateway), AnyAnswers);
         TimeSpan limit;
         bool early;
         lock (path)
@@ -90,7 +104,7 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
             (limit, early) = (path.Limit, !path.HasAnswered);
         }
 
-        var trip = await socket.EchoAsync(target, Payload, limit, CancellationToken.None);
+        var trip = await socket.EchoAsync(asked.Target, Payload, limit, CancellationToken.None);
         lock (path)
         {
             if (trip is { } answered)
@@ -103,7 +117,7 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
             }
         }
 
-        if (IsAlive(gateway) != before)
+        if ((IsAlive(asked.Gateway), AnyAnswers) != before)
         {
             changed();
         }

@@ -92,7 +92,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         {
             // Before all else: what goes to a dead gateway is lost until then.
             _pathsChanged = false;
-            await overlay.ApplyAsync(Plan(_facts, last), cancellationToken);
+            await DetouredAsync(() => overlay.ApplyAsync(Plan(_facts, last), cancellationToken));
         }
 
         var observation = await ObserveAsync(cancellationToken);
@@ -103,7 +103,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
         {
             var config = Plan(facts, observation);
             (Config, _facts) = (config, facts);
-            await reconciler.ReconcileAsync(config, FirewallDue(), cancellationToken);
+            await DetouredAsync(() => reconciler.ReconcileAsync(config, FirewallDue(), cancellationToken));
             _probes.Want(facts, config, overlay.LinkIndex);
             answers.Want(facts, config, overlay.LinkIndex);
             if (api.Facts is not null)
@@ -112,6 +112,18 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
             }
         }
 
+    }
+
+    // The gateway of this node relies on the way by others: it is told of it once it is there, and that it goes before it is taken away.
+    async Task DetouredAsync(Func<Task> apply)
+    {
+        if (!_probes.AnyAnswers)
+        {
+            gateway.OthersCarry = false;
+        }
+
+        await apply();
+        gateway.OthersCarry = _probes.AnyAnswers;
     }
 
     NodeConfig Plan(OverlayFacts facts, NodeObservation observation)

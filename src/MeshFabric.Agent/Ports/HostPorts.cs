@@ -16,9 +16,11 @@ public interface ILinks
 /// <summary>The routes that carry our protocol number; all others are left alone.</summary>
 public interface IRouteTable
 {
-    /// <summary>Makes our routes exactly <paramref name="routes"/>, in one batch, adding or replacing before deleting. Repeating a call changes nothing.</summary>
-    Task ApplyAsync(ValueList<InstalledRoute> routes, CancellationToken cancellationToken);
+    /// <summary>Makes our routes exactly these, in one batch, adding or replacing before deleting. Repeating a call changes nothing.</summary>
+    /// <param name="transit">For what other nodes of the cluster hand over to a gateway among them; null on other hosts.</param>
+    Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken);
 
+    /// <summary>The most complete of what was applied: transit where there is any.</summary>
     Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken);
 }
 

@@ -37,6 +37,7 @@ public sealed partial class GatewayLoop(
     volatile bool _pathsChanged;
     string? _leaving;
     volatile bool _drained;
+    volatile bool _othersCarry;
 
     /// <summary>The plan that is in force; null before the first facts.</summary>
     public GatewayConfig? Config { get; private set; }
@@ -52,7 +53,20 @@ public sealed partial class GatewayLoop(
         if (_drained != drained)
         {
             _drained = drained;
-            Wake();
+            SteerSoon();
+        }
+    }
+
+    /// <summary>On a node of a cluster: other gateways of it carry traffic, and the node's own routes lead to them where none of its tunnels does.</summary>
+    public bool OthersCarry
+    {
+        set
+        {
+            if (_othersCarry != value)
+            {
+                _othersCarry = value;
+                SteerSoon();
+            }
         }
     }
 
@@ -118,8 +132,13 @@ public sealed partial class GatewayLoop(
 
     void PathsChanged()
     {
-        _pathsChanged = true;
         reporter.ReportSoon();
+        SteerSoon();
+    }
+
+    void SteerSoon()
+    {
+        _pathsChanged = true;
         Wake();
     }
 
@@ -132,13 +151,14 @@ public sealed partial class GatewayLoop(
     async Task TurnAsync(IWireGuardBackend backend, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
+        _reconciler!.Detour = node is null ? null : !_othersCarry ? Detour.Never : _drained ? Detour.Always : Detour.WhereDead;
         if (facts.Facts is { } known)
         {
             if (_pathsChanged && Config is not null)
             {
                 // Before all else: what a dead path carried is lost until then.
                 _pathsChanged = false;
-                await _reconciler!.SteerAsync(Config, tunnels.IsAlive, cancellationToken);
+                await _reconciler.SteerAsync(Config, tunnels.IsAlive, cancellationToken);
             }
 
             // Pure and cheap; only replanned when the facts are others.
@@ -153,7 +173,7 @@ public sealed partial class GatewayLoop(
                 Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
             }
 
-            await _reconciler!.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
+            await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
             Volatile.Write(ref _appliedRevision, Config.Revision);
             if (tunnels.Update(Config, _reconciler.States, _reconciler.Made))
             {

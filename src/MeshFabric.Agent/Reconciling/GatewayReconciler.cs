@@ -29,6 +29,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
     public int Mtu { get; private set; } = 1420;
 
+    /// <summary>Null on a host that is no node of a cluster with other gateways.</summary>
+    public Detour? Detour { get; set; }
+
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
     /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
     public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, bool checkFirewall, CancellationToken cancellationToken)
@@ -60,7 +63,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
-        routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), cancellationToken);
+        Detour is { } detour
+            ? routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive, detour), RouteSelection.Select(config.Routes, isAlive), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), null, cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)
@@ -76,7 +81,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Takes everything of ours off the host.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        await routes.ApplyAsync([], cancellationToken);
+        await routes.ApplyAsync([], null, cancellationToken);
         foreach (var device in (await backend.ListAsync(cancellationToken)).Where(IsOurs))
         {
             await backend.DeleteAsync(device, cancellationToken);

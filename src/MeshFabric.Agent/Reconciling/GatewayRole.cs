@@ -28,6 +28,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 
     volatile Running? _running;
     volatile string? _successor;
+    volatile bool _othersCarry;
 
     sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link, TunnelWatch Tunnels)
     {
@@ -53,6 +54,19 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 
     /// <summary>Nobody is to send by this gateway any more; what still comes is carried.</summary>
     public void Drain(bool drained) => _running?.Loop.Drain(drained);
+
+    /// <summary>Other gateways of the cluster carry traffic, and the node's routes to them are in place.</summary>
+    public bool OthersCarry
+    {
+        set
+        {
+            _othersCarry = value;
+            if (_running is { } running)
+            {
+                running.Loop.OthersCarry = value;
+            }
+        }
+    }
 
     /// <summary>Why another node is to do this one's work; null while this one is to. Whoever publishes gateways ends the membership once nobody sends here any more.</summary>
     public string? Successor
@@ -119,6 +133,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         var membership = new Running(services.GetRequiredService<GatewayLoop>(), services.GetRequiredService<InventoryReporter>(), services.GetRequiredService<ControlLink>(), services.GetRequiredService<TunnelWatch>());
+        membership.Loop.OthersCarry = _othersCarry;
         membership.Link.Inbox = services.GetRequiredService<ControlInbox>();
         try
         {
@@ -128,6 +143,8 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
             }
 
             _running = membership;
+            // Whoever set it meanwhile did not reach it.
+            membership.Loop.OthersCarry = _othersCarry;
             // The loop ends when it has left; another part only by a bug, which must be loud.
             await await Task.WhenAny(membership.Parts.Select(p => p.ExecuteTask!));
             if (!membership.Loop.HasLeft && !cancellationToken.IsCancellationRequested)

@@ -27,17 +27,20 @@ public static class NodePlanner
     /// <summary>UDP ports that the overlay may use, best first: none of them is a CNI plug-in's or another mesh's.</summary>
     public static readonly ValueList<int> Ports = [7710, 7712, 7714, 7716];
 
-    /// <summary>On gateways: the mesh by its tunnels.</summary>
+    /// <summary>On gateways: the mesh by its tunnels, on nodes by those alone that are alive.</summary>
     public const int TunnelTable = 7710;
 
     /// <summary>On gateways: the pods of other nodes.</summary>
     public const int PodTable = 7711;
 
-    /// <summary>The mesh by the gateways, on nodes that are none. Everywhere the last table that knows the mesh: what nothing carries is refused there.</summary>
+    /// <summary>The mesh by the gateways; on a gateway by the others, for what its own tunnels do not carry. Everywhere the last table that knows the mesh: what nothing carries is refused there.</summary>
     public const int GatewayTable = 7712;
 
     /// <summary>On gateways: pods, for what the service proxy there translated.</summary>
     public const int ServiceTable = 7713;
+
+    /// <summary>On gateways of a cluster: the mesh by its tunnels whatever their state, for what other nodes hand over. It must not go back to them.</summary>
+    public const int TransitTable = 7714;
 
     /// <summary>Plus a gateway's number: the mesh by that gateway.</summary>
     public const int ReturnTable = 7720;
@@ -49,13 +52,14 @@ public static class NodePlanner
     public const int TranslatedMark = 0xf;
 
     // After Cilium's local rule (100) and before its others (109); before those of AWS (512) and main.
+    public const int TransitPriority = 102;
     public const int ServicePriority = 103;
     public const int ReturnPriority = 104;
     public const int TunnelPriority = 105;
     public const int PodPriority = 106;
     public const int GatewayPriority = 107;
 
-    /// <param name="isAlive">Gateways, by name, that carry traffic now; when none does, all are used.</param>
+    /// <param name="isAlive">Gateways, by name, that carry traffic now; when none does, a node that is no gateway uses all.</param>
     /// <param name="tunnels">Devices of the gateway on this very node; empty where there is none.</param>
     /// <param name="judgesForwarding">True when the cluster has a policy engine that filters what is forwarded.</param>
     public static NodeConfig Plan(OverlayFacts facts, string node, Func<string, bool> isAlive, ValueList<string> tunnels, bool judgesForwarding)
@@ -72,16 +76,22 @@ public static class NodePlanner
         var isGateway = facts.Gateways.Any(g => g.Node == node);
         var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();
         var remote = Sound(lead.RemotePrefixes, self, findings);
-        var (routes, rules) = isGateway
-            ? (ToPods(self, peers, PodTable, n => n.PodPrefixes.Append(Cidr.Host(n.Address))), PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList()))
-            : (ToMesh(self, lead, remote, gateways.Where(g => peers.Exists(p => p.Name == g.Node.Name)).ToList(), isAlive), []);
+        var others = gateways.Where(g => g.Node.Name != node && peers.Exists(p => p.Name == g.Node.Name)).ToList();
+        var routes = ToMesh(self, lead, remote, others, isAlive, isGateway);
+        ValueList<OverlayRule> rules = [];
+        if (isGateway)
+        {
+            routes = routes.Concat(ToPods(self, peers, PodTable, n => n.PodPrefixes.Append(Cidr.Host(n.Address)))).ToValueList();
+            rules = PodRules(peers, tunnels, facts.Gateways.Where(g => g.Node == node).SelectMany(g => g.TunnelAddresses).ToList());
+        }
+
         if (self.TakenPorts.Contains(lead.Port))
         {
             findings.Add(new Finding(FindingSeverity.Warning, "overlay-port-taken", $"node/{node}", $"UDP port {lead.Port} of the overlay is used by something else on {node}.", "The gateways choose another port by themselves; if this stays, all candidates are taken: free one of " + string.Join(", ", Ports) + "."));
         }
 
         var overlay = peers.Count == 0 ? null : new OverlayDevice(OverlayName, Vni, lead.Port, self.Address, HardwareAddress(node), peers.Select(Peer).ToValueList());
-        var services = lead.ServicePrefixes.Count == 0 || overlay is null ? null : ServiceSteering.Of(self, remote, peers, gateways.Where(g => g.Node.Name != node && peers.Contains(g.Node)).ToList(), isGateway);
+        var services = lead.ServicePrefixes.Count == 0 || overlay is null ? null : ServiceSteering.Of(self, remote, peers, others, isGateway);
         return new NodeConfig(
             node,
             overlay,
@@ -161,16 +171,11 @@ public static class NodePlanner
     static IEnumerable<OverlayRule> ToGateways(ValueList<Cidr> remote, ValueList<OverlayRoute> routes) =>
         Families(remote.Concat(routes.Where(r => r.Table == GatewayTable).Select(r => r.Destination))).Select(f => new OverlayRule(GatewayPriority, GatewayTable, f, null, null));
 
-    static ValueList<OverlayRoute> ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive)
+    static ValueList<OverlayRoute> ToMesh(OverlayNode self, OverlayGateway lead, ValueList<Cidr> remote, List<(OverlayGateway Gateway, OverlayNode Node)> gateways, Func<string, bool> isAlive, bool onlyAlive)
     {
-        if (gateways.Count == 0)
-        {
-            return [];
-        }
-
         var alive = gateways.Where(g => isAlive(g.Gateway.Name)).ToList();
-        var used = (alive.Count > 0 ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
-        return remote.Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
+        var used = (alive.Count > 0 || onlyAlive ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
+        return (used.Count > 0 ? remote : []).Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
             // Each gateway's own addresses by itself alone, dead or alive: that is what is probed.
             .Concat(gateways.SelectMany(g => g.Gateway.TunnelAddresses.Select(a => new OverlayRoute(GatewayTable, a, Source(self, a.IsIPv4), [Hop(Peer(g.Node), a.IsIPv4)], lead.Mtu))))
             .DistinctBy(r => r.Destination)

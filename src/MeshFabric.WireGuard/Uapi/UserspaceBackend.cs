@@ -15,6 +15,7 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
 {
     static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
     static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(3);
+    static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
     readonly ConcurrentDictionary<string, DeviceConfig> _lastWanted = new();
@@ -70,8 +71,7 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
         DeleteSocket(device);
         await EndProcessAsync(device, TimeSpan.Zero, cancellationToken);
         Directory.CreateDirectory(logDirectory);
-        await StartAsync(device, cancellationToken);
-        await WaitAsync(device, served: true, cancellationToken);
+        await ServeAsync(device, cancellationToken);
         return true;
     }
 
@@ -191,14 +191,23 @@ public sealed class UserspaceBackend(string program, string socketDirectory, str
         }
     }
 
-    async Task WaitAsync(string device, bool served, CancellationToken cancellationToken)
+    // The link of one that was killed goes a while after its process, and until then nobody else gets the name: whoever was too early ends, and is started anew.
+    async Task ServeAsync(string device, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        while (await IsServedAsync(device, cancellationToken) != served)
+        long? startedAt = null;
+        while (!await IsServedAsync(device, cancellationToken))
         {
             if (time.GetElapsedTime(started) > StartLimit)
             {
                 throw new WireGuardException(WireGuardError.Unavailable, $"{program} did not serve {device} within {StartLimit.TotalSeconds} s: {LastLog(device)}");
+            }
+
+            var ended = startedAt is { } at && time.GetElapsedTime(at) > Settling && !IsRunning(device);
+            if (ended || (startedAt is null && (!HasLink(device) || time.GetElapsedTime(started) > Settling)))
+            {
+                startedAt = time.GetTimestamp();
+                await StartAsync(device, cancellationToken);
             }
 
             await Task.Delay(Step, time, cancellationToken);

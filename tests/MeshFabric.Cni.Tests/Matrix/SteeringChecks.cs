@@ -206,10 +206,10 @@ static partial class SteeringChecks
     [GeneratedRegex(@"\bdev (meshx|mf)[0-9]+\b")]
     private static partial Regex OwnDevice();
 
-    [GeneratedRegex(@" table 77(1[0-3]|2[0-9])\b")]
+    [GeneratedRegex(@" table 77(1[0-4]|2[0-9])\b")]
     private static partial Regex OwnTable();
 
-    [GeneratedRegex(@"^rule 10[3-7]:.* lookup 77(1[0-3]|2[0-9])\b")]
+    [GeneratedRegex(@"^rule 10[2-7]:.* lookup 77(1[0-4]|2[0-9])\b")]
     private static partial Regex OwnRule();
 
     // Of the whole host: what a router needs, and that planes share flows by their ports.

@@ -55,11 +55,37 @@ public sealed class LinuxOverlayTests
             Tunnels(routes);
             Assert.True(IsRefused(host, "10.20.0.9"));
 
-            routes.ApplyAsync([], CancellationToken.None).GetAwaiter().GetResult();
+            routes.ApplyAsync([], null, CancellationToken.None).GetAwaiter().GetResult();
             Assert.True(IsRefused(host, "10.20.0.9"), "the node's own table refuses it too");
             overlay.ApplyAsync(NodeConfig.None("n1"), CancellationToken.None).GetAwaiter().GetResult();
             Assert.Contains("via 192.0.2.254", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
             Assert.Equal("", host.Exec("ip", "route", "show", "table", "7710") + host.Exec("ip", "route", "show", "table", "7712") + host.Exec("ip", "-6", "route", "show", "table", "7712"));
+        });
+    }
+
+    [Fact]
+    public void What_another_node_hands_over_goes_by_the_tunnels_also_while_the_gateways_own_packets_go_by_another_gateway()
+    {
+        using var host = Node("192.0.2.1");
+        host.Inside(() =>
+        {
+            using var overlay = new LinuxOverlay();
+            using var routes = new LinuxRouteTable();
+            host.Exec("ip", "link", "add", "mf0", "type", "bridge");
+            host.Exec("ip", "link", "set", "mf0", "up");
+            // The kernel answers for packets that come in only where it forwards.
+            host.Exec("sysctl", "-qw", "net.ipv4.ip_forward=1");
+            var two = Facts with { Gateways = Facts.Gateways.Append(Facts.Gateways[0] with { Name = "gw2", Node = "n2", TunnelAddresses = [Cidr.Parse("198.19.0.2/32")], Ordinal = 1 }).ToValueList() };
+            overlay.ApplyAsync(NodePlanner.Plan(two, "n1", _ => true, ["mf0"], judgesForwarding: false), CancellationToken.None).GetAwaiter().GetResult();
+
+            routes.ApplyAsync([], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+
+            Assert.Contains("via 192.0.2.2 dev meshx0", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
+            Assert.Contains("dev mf0", host.Exec("ip", "route", "get", "10.20.0.9", "from", "192.0.2.2", "iif", "meshx0"), StringComparison.Ordinal);
+            Assert.Equal([ByTunnel], routes.ReadAsync(CancellationToken.None).GetAwaiter().GetResult());
+
+            host.Exec("ip", "link", "del", "mf0");
+            Assert.Contains("No route to host", host.Try("", "ip", "route", "get", "10.20.0.9", "from", "192.0.2.2", "iif", "meshx0").Output, StringComparison.Ordinal);
         });
     }
 
@@ -132,7 +158,9 @@ public sealed class LinuxOverlayTests
         overlay.ApplyAsync(NodePlanner.Plan(Facts, node, _ => true, ["mf0"], judgesForwarding: false), CancellationToken.None).GetAwaiter().GetResult();
 
     static void Tunnels(LinuxRouteTable routes) =>
-        routes.ApplyAsync([new InstalledRoute(Cidr.Parse("10.20.0.0/16"), null, ["mf0"], 0)], CancellationToken.None).GetAwaiter().GetResult();
+        routes.ApplyAsync([ByTunnel], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+
+    static readonly InstalledRoute ByTunnel = new(Cidr.Parse("10.20.0.0/16"), null, ["mf0"], 0);
 
     static bool IsRefused(NetworkNamespace host, string address) =>
         host.Try("", "ip", "route", "get", address) is (not 0, var output) && output.Contains("No route to host", StringComparison.Ordinal);

@@ -44,11 +44,13 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IHostSettings
         return Task.CompletedTask;
     }
 
-    public Task ApplyAsync(ValueList<InstalledRoute> routes, CancellationToken cancellationToken)
+    public ValueList<InstalledRoute>? Transit { get; private set; }
+
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken)
     {
         Fail("routes");
         Changes += Routes.Equals(routes) ? 0 : 1;
-        Routes = routes;
+        (Routes, Transit) = (routes, transit);
         return Task.CompletedTask;
     }
 

@@ -42,12 +42,12 @@ public sealed class NodePlannerTests
     }
 
     [Fact]
-    public void A_gateway_sends_what_comes_out_of_its_tunnels_to_the_nodes_by_the_overlay_and_steers_nothing_itself()
+    public void A_gateway_sends_what_comes_out_of_its_tunnels_to_the_nodes_by_the_overlay()
     {
         var config = Plan(Facts(), "n1");
 
         Assert.Equal(["n2", "n3"], config.Overlay!.Peers.Select(p => p.Node));
-        Assert.All(config.Routes, r => Assert.Equal(NodePlanner.PodTable, r.Table));
+        Assert.All(config.Routes.Where(r => r.Table != NodePlanner.GatewayTable), r => Assert.Equal(NodePlanner.PodTable, r.Table));
         Assert.Equal(["192.0.2.3"], config.Routes.Single(r => r.Destination == Cidr.Parse("10.10.3.0/24")).Hops.Select(h => h.ToString()));
         Assert.Contains(config.Rules, r => r is { InputDevice: "mf1", Table: NodePlanner.PodTable });
         Assert.Contains(config.Rules, r => r.Source == Cidr.Parse("198.19.0.1/32"));
@@ -157,7 +157,14 @@ public sealed class NodePlannerTests
         var config = Plan(Facts(), "n1");
 
         Assert.Contains(config.Rules, r => r is { Priority: NodePlanner.GatewayPriority, Table: NodePlanner.GatewayTable, InputDevice: null });
-        Assert.DoesNotContain(config.Routes, r => r.Table == NodePlanner.GatewayTable);
+        Assert.DoesNotContain(Plan(Facts(), "n1", _ => false).Routes, r => r.Table == NodePlanner.GatewayTable && r.Destination == Cidr.Parse("10.20.0.0/16"));
+    }
+
+    [Fact]
+    public void A_gateway_reaches_the_mesh_by_another_one_that_is_alive_where_its_own_tunnels_do_not_carry()
+    {
+        var detour = Plan(Facts(), "n1").Routes.Single(r => r.Table == NodePlanner.GatewayTable && r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.Equal(["192.0.2.2"], detour.Hops.Select(h => h.ToString()));
     }
 
     [Fact]
@@ -196,7 +203,7 @@ public sealed class NodePlannerTests
         Gateways = facts.Gateways.Select((g, i) => g with { Ordinal = i, ServicePrefixes = [Cidr.Parse("10.96.0.0/16")] }).ToValueList(),
     };
 
-    static NodeConfig Plan(OverlayFacts facts, string node) => NodePlanner.Plan(facts, node, _ => true, Tunnels, judgesForwarding: false);
+    static NodeConfig Plan(OverlayFacts facts, string node, Func<string, bool>? isAlive = null) => NodePlanner.Plan(facts, node, isAlive ?? (_ => true), Tunnels, judgesForwarding: false);
 
     static OverlayFacts Facts(ValueList<OverlayGateway>? gateways = null) => new(gateways ?? [Gateway(1), Gateway(2)], [Node(1), Node(2), Node(3)]);
 
