@@ -116,8 +116,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         }
 
         // When it is back it is a node like others.
-        await EchoWorkload.RunAsync(Borealis, "replaced", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
-        var back = Assert.Single(await EchoWorkload.ReadyAsync(Borealis, "replaced", Cancellation), p => p.Spec.NodeName == lost.Name);
+        var back = Assert.Single(await EchoWorkload.RunAsync(Borealis, "replaced", 1, Cancellation, lost.Name));
         await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
         await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
         Assert.Equal(after, await GatewayNodesAsync());
@@ -235,8 +234,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         }
 
         // And when the power is back, pods of that node as well: new ones, for those from before are made anew whenever kubelet comes to it.
-        await EchoWorkload.RunAsync(Borealis, "power-back", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
-        var back = Assert.Single(await EchoWorkload.ReadyAsync(Borealis, "power-back", Cancellation), p => p.Spec.NodeName == lost.Name);
+        var back = Assert.Single(await EchoWorkload.RunAsync(Borealis, "power-back", 1, Cancellation, lost.Name));
         await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
         await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
     }

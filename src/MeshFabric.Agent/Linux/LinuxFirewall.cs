@@ -6,27 +6,52 @@ namespace MeshFabric.Agent.Linux;
 
 /// <summary>A gateway's nft tables: the readable one, and those for ICMP errors.</summary>
 /// <param name="isNode">As of <see cref="Nftables.Replace"/>.</param>
-public sealed class LinuxFirewall(bool isNode) : IFirewall
+public sealed class LinuxFirewall(bool isNode) : IFirewall, IDisposable
 {
     readonly NftTable _table = new(Nftables.Table);
     readonly IcmpTables _icmp = new();
 
-    public async Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken)
-    {
-        await _table.ApplyAsync(Nftables.Replace(config, mtu, isNode), cancellationToken);
-        _icmp.Replace(MeshPlanner.DevicePrefix, Errors(config));
-    }
+    // Whoever reports reads while others write.
+    readonly SemaphoreSlim _oneAtATime = new(1);
 
-    public async Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) =>
-        await _table.IsInPlaceAsync(Nftables.Replace(config, mtu, isNode), cancellationToken)
-        && _icmp.ReadHash() == IcmpTables.HashOf(MeshPlanner.DevicePrefix, Errors(config));
+    public Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            await _table.ApplyAsync(Nftables.Replace(config, mtu, isNode), cancellationToken);
+            _icmp.Replace(MeshPlanner.DevicePrefix, Errors(config));
+            return true;
+        },
+        cancellationToken);
 
-    public async Task RemoveAsync(CancellationToken cancellationToken)
+    public Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => AloneAsync(
+        async () => await _table.IsInPlaceAsync(Nftables.Replace(config, mtu, isNode), cancellationToken)
+            && _icmp.ReadHash() == IcmpTables.HashOf(MeshPlanner.DevicePrefix, Errors(config)),
+        cancellationToken);
+
+    public Task RemoveAsync(CancellationToken cancellationToken) => AloneAsync(
+        async () =>
+        {
+            await _table.RemoveAsync(cancellationToken);
+            _icmp.Remove();
+            return true;
+        },
+        cancellationToken);
+
+    async Task<T> AloneAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
     {
-        await _table.RemoveAsync(cancellationToken);
-        _icmp.Remove();
+        await _oneAtATime.WaitAsync(cancellationToken);
+        try
+        {
+            return await action();
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
     }
 
     static List<IcmpTranslation> Errors(FirewallConfig config) =>
         config.Translations.Select(t => new IcmpTranslation(t.Local, t.Outside, t.Destinations)).ToList();
+
+    public void Dispose() => _oneAtATime.Dispose();
 }

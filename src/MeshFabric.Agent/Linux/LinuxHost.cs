@@ -11,13 +11,15 @@ public sealed class LinuxHost(IHostSettings settings, bool isNode) : IDisposable
 {
     readonly LinuxLinks _links = new();
     readonly LinuxRouteTable _routes = new();
+    readonly LinuxFirewall _firewall = new(isNode);
 
     public GatewayReconciler Reconciler(IWireGuardBackend backend, PrivateKey key, TimeProvider time) =>
-        new(backend, _links, _routes, new LinuxFirewall(isNode), settings, key, time);
+        new(backend, _links, _routes, _firewall, settings, key, time);
 
     public void Dispose()
     {
         _links.Dispose();
         _routes.Dispose();
+        _firewall.Dispose();
     }
 }

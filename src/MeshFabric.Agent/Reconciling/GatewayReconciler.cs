@@ -64,8 +64,8 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive, detour), RouteSelection.Select(config.Routes, isAlive), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config.Routes, isAlive), null, cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour), RouteSelection.Select(config, isAlive), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive), null, cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)

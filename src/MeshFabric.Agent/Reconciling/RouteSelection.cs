@@ -21,10 +21,19 @@ public enum Detour
 public static class RouteSelection
 {
     /// <param name="isAlive">By device and far gateway.</param>
-    public static ValueList<InstalledRoute> Select(ValueList<MeshRoute> routes, Func<NextHop, bool> isAlive, Detour detour = Detour.Never) => detour == Detour.Always ? [] : routes.Select(route =>
+    public static ValueList<InstalledRoute> Select(GatewayConfig config, Func<NextHop, bool> isAlive, Detour detour = Detour.Never)
     {
-        var alive = route.NextHops.Where(isAlive).Select(h => h.Device).Distinct().Order(StringComparer.Ordinal).ToValueList();
-        var all = route.NextHops.Select(h => h.Device).Distinct().Order(StringComparer.Ordinal).ToValueList();
-        return new InstalledRoute(route.Destination, route.Source, alive.Count > 0 || detour == Detour.WhereDead ? alive : all, 0);
-    }).Where(r => r.Devices.Count > 0 || detour == Detour.Never).OrderBy(r => r.Destination).ToValueList();
+        // They are probed by the tunnel itself, or a dead one would stay dead.
+        var probed = config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.TunnelAddresses).ToHashSet();
+        return config.Routes.Select(r => new InstalledRoute(r.Destination, r.Source, Carriers(r, isAlive, probed.Contains(r.Destination) ? Detour.Never : detour), 0))
+            .Where(r => r.Devices.Count > 0).OrderBy(r => r.Destination).ToValueList();
+    }
+
+    static ValueList<string> Carriers(MeshRoute route, Func<NextHop, bool> isAlive, Detour detour)
+    {
+        var alive = detour == Detour.Always ? [] : Devices(route.NextHops.Where(isAlive));
+        return alive.Count > 0 || detour != Detour.Never ? alive : Devices(route.NextHops);
+    }
+
+    static ValueList<string> Devices(IEnumerable<NextHop> hops) => hops.Select(h => h.Device).Distinct().Order(StringComparer.Ordinal).ToValueList();
 }

@@ -19,13 +19,14 @@ public static class EchoWorkload
     static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
 
     /// <summary>Makes a namespace with the workload in it and waits until all its pods are ready.</summary>
+    /// <param name="node">Where alone they are to be; null: on every node.</param>
     /// <returns>The pods, by node.</returns>
-    public static async Task<IReadOnlyList<V1Pod>> RunAsync(KubeCluster cluster, string inNamespace, int replicas, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<V1Pod>> RunAsync(KubeCluster cluster, string inNamespace, int replicas, CancellationToken cancellationToken, string? node = null)
     {
         var client = cluster.Client;
         await client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = inNamespace } }, cancellationToken: cancellationToken);
         await client.CoreV1.CreateNamespacedServiceAsync(Service(), inNamespace, cancellationToken: cancellationToken);
-        await client.AppsV1.CreateNamespacedDeploymentAsync(Deployment(replicas), inNamespace, cancellationToken: cancellationToken);
+        await client.AppsV1.CreateNamespacedDeploymentAsync(Deployment(replicas, node), inNamespace, cancellationToken: cancellationToken);
         return await UntilReadyAsync(cluster, inNamespace, replicas, cancellationToken);
     }
 
@@ -74,7 +75,7 @@ public static class EchoWorkload
         Spec = new V1ServiceSpec { Selector = new Dictionary<string, string> { ["app"] = Name }, Ports = [new V1ServicePort { Port = 80, TargetPort = 8080 }] },
     };
 
-    static V1Deployment Deployment(int replicas)
+    static V1Deployment Deployment(int replicas, string? node)
     {
         var labels = new Dictionary<string, string> { ["app"] = Name };
         return new V1Deployment
@@ -90,6 +91,7 @@ public static class EchoWorkload
                     Spec = new V1PodSpec
                     {
                         TerminationGracePeriodSeconds = 1,
+                        NodeSelector = node is null ? null : new Dictionary<string, string> { ["kubernetes.io/hostname"] = node },
                         TopologySpreadConstraints = [new V1TopologySpreadConstraint { MaxSkew = 1, TopologyKey = "kubernetes.io/hostname", WhenUnsatisfiable = "ScheduleAnyway", LabelSelector = new V1LabelSelector { MatchLabels = labels } }],
                         Containers =
                         [

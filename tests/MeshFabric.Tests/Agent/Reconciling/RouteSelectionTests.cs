@@ -1,25 +1,35 @@
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
+using MeshFabric.Tests.Domain.Planning;
 
 namespace MeshFabric.Tests.Agent.Reconciling;
 
 public sealed class RouteSelectionTests
 {
-    static readonly ValueList<MeshRoute> Routes =
-    [
-        new(Cidr.Parse("10.20.0.0/16"), null, [new NextHop("mf0", "borealis", "gw1"), new NextHop("mf1", "borealis", "gw2")]),
-        new(Cidr.Parse("10.30.0.0/16"), null, [new NextHop("mf0", "cirrus", "gw1")]),
-    ];
+    static readonly GatewayConfig Config = MeshPlanner.Plan(Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]), ("cirrus", 1, ["10.30.0.0/16"])), "c-aurora", "g-aurora-1");
 
     [Theory]
     [InlineData(Detour.Never, "10.20.0.0/16 mf1; 10.30.0.0/16 mf0")]
     [InlineData(Detour.WhereDead, "10.20.0.0/16 mf1")]
     [InlineData(Detour.Always, "")]
     public void Dead_planes_are_left_and_what_is_wholly_dead_goes_by_another_gateway_if_there_is_one(Detour detour, string expected) =>
-        Assert.Equal(expected, string.Join("; ", RouteSelection.Select(Routes, h => h.Gateway == "gw2", detour).Select(r => $"{r.Destination} {string.Join(",", r.Devices)}")));
+        Assert.Equal(expected, Text(RouteSelection.Select(Config, h => h.Gateway == "gw2", detour).Where(r => r.Destination.Length == 16)));
+
+    [Theory]
+    [InlineData(Detour.Never)]
+    [InlineData(Detour.WhereDead)]
+    [InlineData(Detour.Always)]
+    public void The_far_gateways_own_addresses_are_reached_by_their_tunnels_alone_dead_or_alive(Detour detour)
+    {
+        var probed = RouteSelection.Select(Config, _ => false, detour).Where(r => r.Destination.Length == r.Destination.MaxLength).ToList();
+        Assert.Equal(Config.Devices.SelectMany(d => d.Peers).Sum(p => p.TunnelAddresses.Count), probed.Count);
+        Assert.All(probed, r => Assert.Single(r.Devices));
+    }
 
     [Fact]
     public void While_all_are_alive_all_carry() =>
-        Assert.Equal(["mf0", "mf1"], RouteSelection.Select(Routes, _ => true, Detour.WhereDead)[0].Devices);
+        Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0", Text(RouteSelection.Select(Config, _ => true, Detour.WhereDead).Where(r => r.Destination.Length == 16)));
+
+    static string Text(IEnumerable<MeshFabric.Agent.Ports.InstalledRoute> routes) => string.Join("; ", routes.Select(r => $"{r.Destination} {string.Join(",", r.Devices)}"));
 }
