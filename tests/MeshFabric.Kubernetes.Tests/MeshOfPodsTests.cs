@@ -123,6 +123,62 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     }
 
     [Fact]
+    public async Task NetworkPolicies_judge_pods_of_the_other_cluster_by_their_own_addresses_on_gateways_and_workers()
+    {
+        const string space = "policies";
+        var aurora = await EchoWorkload.RunAsync(Aurora, space, 1, Cancellation);
+        var borealis = await EchoWorkload.RunAsync(Borealis, space, Borealis.Nodes.Count(n => n.IsOn), Cancellation);
+        var (far, mesh) = (aurora[0], new V1NetworkPolicyPeer { IpBlock = new V1IPBlock { Cidr = $"{JoinedClusters.AuroraInMesh}.0.0/16" } });
+        var policy = new PolicyOfPods(joined, space);
+        await NetworkPolicies.EnforceAsync(joined.Mesh.Lab, Borealis, Cancellation);
+        try
+        {
+            // Before, whatever is forwarded for the mesh is accepted first; from now on the engine's rules come first.
+            await policy.EngineAsync("kube-router");
+            foreach (var pod in borealis)
+            {
+                await JoinedClusters.FetchAsync(Aurora, far, $"{JoinedClusters.InMesh(pod)}:8080", Cancellation);
+            }
+
+            await policy.SetAsync("Ingress");
+            Assert.False(await AnyAsync(borealis, p => PolicyOfPods.AnswersAsync(Aurora, far, JoinedClusters.InMesh(p).ToString())), "nobody is let in");
+            await JoinedClusters.FetchAsync(Borealis, borealis[0], $"{JoinedClusters.InMesh(far)}:8080", Cancellation);
+
+            await policy.SetAsync("Ingress", mesh);
+            foreach (var pod in borealis)
+            {
+                await JoinedClusters.FetchAsync(Aurora, far, $"{JoinedClusters.InMesh(pod)}:8080", Cancellation);
+            }
+
+            Assert.False(await PolicyOfPods.AnswersAsync(Borealis, borealis[0], borealis[1].Status.PodIP), "only the other cluster is let in");
+
+            await policy.SetAsync("Ingress", new V1NetworkPolicyPeer { PodSelector = new V1LabelSelector() });
+            Assert.False(await AnyAsync(borealis, p => PolicyOfPods.AnswersAsync(Aurora, far, JoinedClusters.InMesh(p).ToString())), "only pods of the same namespace are let in");
+
+            await policy.SetAsync("Egress", mesh);
+            foreach (var pod in borealis)
+            {
+                await JoinedClusters.FetchAsync(Borealis, pod, $"{JoinedClusters.InMesh(far)}:8080", Cancellation);
+            }
+
+            Assert.False(await PolicyOfPods.AnswersAsync(Borealis, borealis[0], borealis[1].Status.PodIP), "only the other cluster may be asked");
+
+            await policy.SetAsync("Egress", new V1NetworkPolicyPeer { PodSelector = new V1LabelSelector() });
+            Assert.False(await AnyAsync(borealis, p => PolicyOfPods.AnswersAsync(Borealis, p, JoinedClusters.InMesh(far).ToString())), "only pods of the same namespace may be asked");
+        }
+        finally
+        {
+            await policy.ClearAsync();
+            await NetworkPolicies.RemoveAsync(joined.Mesh.Lab, Borealis, Cancellation);
+        }
+
+        await policy.EngineAsync("none");
+        await JoinedClusters.FetchAsync(Aurora, far, $"{JoinedClusters.InMesh(borealis[0])}:8080", Cancellation);
+
+        static async Task<bool> AnyAsync(IEnumerable<V1Pod> pods, Func<V1Pod, Task<bool>> answers) => (await Task.WhenAll(pods.Select(answers))).Any(a => a);
+    }
+
+    [Fact]
     public async Task A_gateway_that_is_to_be_none_hands_over_to_another_node_and_goes_on_as_a_node_and_may_be_a_gateway_again()
     {
         var aurora = await EchoWorkload.RunAsync(Aurora, "hand-over", 1, Cancellation);
