@@ -22,7 +22,8 @@ public sealed class LinuxLinks : ILinks, IDisposable
             }
 
             var present = _netlink.Addresses().Where(a => a.LinkIndex == link.Index && !a.Address.IsIPv6LinkLocal).ToList();
-            foreach (var wanted in addresses.Where(w => !present.Exists(p => p.Address.Equals(w.Address) && p.Length == w.Length)))
+            var possible = LinuxIPv6.IsOn(device) ? addresses : addresses.Where(a => a.IsIPv4).ToValueList();
+            foreach (var wanted in possible.Where(w => !present.Exists(p => p.Address.Equals(w.Address) && p.Length == w.Length)))
             {
                 _netlink.AddAddress(new LinkAddress(link.Index, wanted.Address, wanted.Length));
             }

@@ -37,13 +37,13 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
                 var link = Device(device, present, addresses);
-                Neighbours(link.Index, device.Peers);
+                Neighbours(link.Index, device.Peers, LinuxIPv6.IsOn(device.Name));
                 links[device.Name] = link.Index;
             }
 
             LinkIndex = links.TryGetValue(NodePlanner.OverlayName, out var index) ? index : null;
             Routes(links, config.Routes, config.Firewall.RemotePrefixes);
-            PolicyRules.Apply(_netlink, Protocol, config.Rules.Select(r => r.Mark == 0
+            PolicyRules.Apply(_netlink, Protocol, config.Rules.Where(r => r.IsIPv4 || LinuxIPv6.IsOnAtAll).Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
             foreach (var left in present.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
@@ -126,9 +126,9 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         return index is { } found ? others[found].Mtu : fallback;
     }
 
-    void Neighbours(int link, ValueList<OverlayPeer> peers)
+    void Neighbours(int link, ValueList<OverlayPeer> peers, bool v6)
     {
-        var neighbours = peers.SelectMany(p => new[] { p.Host, p.Hop6 }.Select(a => new Neighbour(link, a, PhysicalAddress.Parse(p.HardwareAddress)))).ToList();
+        var neighbours = peers.SelectMany(p => new[] { p.Host, p.Hop6 }.Where(a => v6 || a.AddressFamily == AddressFamily.InterNetwork).Select(a => new Neighbour(link, a, PhysicalAddress.Parse(p.HardwareAddress)))).ToList();
         var entries = peers.Select(p => new ForwardingEntry(link, PhysicalAddress.Parse(p.HardwareAddress), p.Host)).ToList();
         var (presentNeighbours, presentEntries) = (_netlink.Neighbours(link), _netlink.ForwardingEntries(link));
         foreach (var entry in entries.Except(presentEntries))
@@ -154,9 +154,9 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
     void Routes(Dictionary<string, int> links, ValueList<OverlayRoute> routes, ValueList<Cidr> refused)
     {
-        var wanted = routes.Where(r => links.ContainsKey(r.Device)).Select(r => new DeviceRoute(
+        var wanted = routes.Where(r => links.ContainsKey(r.Device) && (r.Destination.IsIPv4 || LinuxIPv6.IsOn(r.Device))).Select(r => new DeviceRoute(
             r.Destination, r.Source, r.Hops.Select(h => new RouteHop(links[r.Device], h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
-        var mesh = refused.Select(p => new DeviceRoute(p, null, [], 0, Protocol, NodePlanner.GatewayTable)).ToList();
+        var mesh = refused.Where(p => p.IsIPv4 || LinuxIPv6.IsOnAtAll).Select(p => new DeviceRoute(p, null, [], 0, Protocol, NodePlanner.GatewayTable)).ToList();
         OwnRoutes.Apply(_netlink, wanted.Concat(OwnRoutes.Unreachable(mesh)).Concat(OwnRoutes.Connected(_netlink, mesh)).ToList(), _netlink.Routes(Protocol));
     }
 }

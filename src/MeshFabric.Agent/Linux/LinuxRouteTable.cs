@@ -23,8 +23,9 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         lock (_oneAtATime)
         {
             var indexes = _netlink.Links().ToDictionary(l => l.Name, l => l.Index);
-            var own = routes.Select(r => Route(r, indexes, NodePlanner.TunnelTable)).ToList();
-            var handed = (transit ?? []).Select(r => Route(r, indexes, NodePlanner.TransitTable)).ToList();
+            var v6 = LinuxIPv6.IsOnAtAll;
+            var own = routes.Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, indexes, NodePlanner.TunnelTable)).ToList();
+            var handed = (transit ?? []).Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, indexes, NodePlanner.TransitTable)).ToList();
             // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last.
             var last = transit is null ? own : handed;
             var all = own.Concat(handed).ToList();
@@ -59,7 +60,7 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes, uint table) => new(
         route.Destination,
         route.Source?.Address,
-        route.Devices.Where(indexes.ContainsKey).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
+        route.Devices.Where(d => indexes.ContainsKey(d) && (route.Destination.IsIPv4 || LinuxIPv6.IsOn(d))).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
         route.Mtu,
         Protocol,
         table);

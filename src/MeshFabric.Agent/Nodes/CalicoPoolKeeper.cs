@@ -32,7 +32,7 @@ sealed partial class CalicoPoolKeeper(ClusterApi api, GatewayRole gateway, TimeP
 
     /// <summary>Null: another gateway's task, or not known yet.</summary>
     ValueList<Cidr>? Wanted() =>
-        gateway.Config is { } config && api.Facts is { Gateways: [var first, ..] } && first.Name == config.Gateway ? config.Firewall.RemotePrefixes : null;
+        gateway.Config is { } config && api.Facts?.Lead is { } first && first.Name == config.Gateway ? config.Firewall.RemotePrefixes : null;
 
     [LoggerMessage(5441, LogLevel.Warning, "Calico: {Reason}; trying again")]
     static partial void LogFailed(ILogger logger, string reason);

@@ -75,12 +75,16 @@ public static class GatewayElection
 
     public static bool IsCandidate(IReadOnlyCollection<V1Node> nodes, string node) => Candidates(nodes).Exists(n => n.Metadata.Name == node);
 
+    /// <summary>Some node could take a slot that were free.</summary>
+    public static bool IsAnybodyFree(IReadOnlyCollection<V1Node> nodes, IReadOnlyList<GatewaySlot> slots) =>
+        Candidates(nodes).Exists(c => !slots.Any(s => s.Holder == c.Metadata.Name && !s.IsFree));
+
     /// <summary>False: this node holds a slot, should not, and gives it back, for another can take it. One at a time, and only while all other gateways work.</summary>
     /// <param name="works">Whether a node is, for the cluster to see, the gateway of that name.</param>
     public static bool MayKeep(IReadOnlyCollection<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, string node, Func<string, string, bool> works)
     {
         var candidates = Candidates(nodes);
-        if (candidates.Exists(n => n.Metadata.Name == node) || candidates.TrueForAll(c => slots.Any(s => s.Holder == c.Metadata.Name && !s.IsFree)))
+        if (candidates.Exists(n => n.Metadata.Name == node) || !IsAnybodyFree(nodes, slots))
         {
             return true;
         }

@@ -31,6 +31,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
     {
         if (!state.IsEnrolled)
         {
+            (_drainedAt, _withdrawnAt) = (null, null);
             await WithdrawAsync(null, cancellationToken);
             return;
         }
@@ -42,7 +43,8 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
 
         (_drainedAt, _withdrawnAt) = (null, null);
-        if (gateway.Config is not { } config || api.Facts is not { } facts)
+        // A slot that another node holds by now is that one's to publish.
+        if (gateway.Config is not { } config || api.Facts is not { } facts || gateway.Taken is not { } taken || taken.Contains(config.Gateway))
         {
             return;
         }
@@ -50,7 +52,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         await WithdrawAsync(config.Gateway, cancellationToken);
 
         // The first gateway by name decides on the port, its successor goes on with it.
-        var lead = facts.Gateways is [var first, ..] ? first : null;
+        var lead = facts.Lead;
         var port = lead is null || lead.Name == config.Gateway ? NodePlanner.ChoosePort(facts.Nodes, lead?.Port) : lead.Port;
         var spec = new MeshGatewaySpec
         {
@@ -75,8 +77,10 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
     // Make before break: others carry first, then nobody sends here any more, then the tunnels go.
     async Task MakeWayAsync(string reason, CancellationToken cancellationToken)
     {
-        if (api.MeshGateways?.Any(g => g.Spec.Node != settings.Node) != true)
+        // Nobody else carries anything (yet): what this one does is better than nothing.
+        if (!gateway.OthersCarry)
         {
+            (_drainedAt, _withdrawnAt) = (null, null);
             return;
         }
 
@@ -94,10 +98,11 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
     }
 
-    // A gateway that this node was once, before another took it or there were to be fewer: nobody else knows that it is gone.
+    // A gateway that this node was once, before there were to be fewer: nobody else knows that it is gone. One that another node took is written over by that
+    // one; until then it says what the mesh's prefixes are, which must not leave in clear.
     async Task WithdrawAsync(string? current, CancellationToken cancellationToken)
     {
-        foreach (var old in (api.MeshGateways ?? []).Where(g => g.Spec.Node == settings.Node && g.Metadata.Name != current))
+        foreach (var old in (api.MeshGateways ?? []).Where(g => g.Spec.Node == settings.Node && g.Metadata.Name != current && gateway.Taken?.Contains(g.Metadata.Name) != true))
         {
             await api.DeleteAsync(MeshGatewayObject.Plural, old, cancellationToken);
             LogWithdrawn(log, settings.Node, old.Metadata.Name);

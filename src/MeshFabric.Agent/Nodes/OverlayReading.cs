@@ -14,7 +14,8 @@ static class OverlayReading
     {
         var known = nodes.Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
         return new OverlayFacts(
-            gateways.Where(g => known.Contains(g.Spec.Node)).OrderBy(g => g.Metadata.Name, StringComparer.Ordinal).Select(Gateway).ToValueList(),
+            // Also those of nodes that are gone: what the mesh's prefixes are is known from them until another takes their place.
+            gateways.OrderBy(g => g.Metadata.Name, StringComparer.Ordinal).Select(Gateway).ToValueList(),
             meshNodes.Where(n => known.Contains(n.Metadata.Name) && !n.Status.Left).OrderBy(n => n.Metadata.Name, StringComparer.Ordinal).Select(Node).OfType<OverlayNode>().ToValueList());
     }
 

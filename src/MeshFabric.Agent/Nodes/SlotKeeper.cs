@@ -3,6 +3,7 @@ using k8s.Models;
 using MeshFabric.Agent.Enrolment;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Kubernetes;
+using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.State;
 using MeshFabric.Contracts.Files;
@@ -14,7 +15,7 @@ namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Makes this node a gateway when its cluster needs one here: takes a slot, enrols under its name, renews it, and makes way for whoever has it next.</summary>
 /// <remarks>Without the cluster's API everything stays as it is: a gateway goes on carrying traffic.</remarks>
-sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayRole gateway, TimeProvider time, ILogger<SlotKeeper> log) : BackgroundService
+sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStateDirectory state, GatewayRole gateway, AgentView view, TimeProvider time, ILogger<SlotKeeper> log) : BackgroundService
 {
     static readonly TimeSpan Renewal = TimeSpan.FromSeconds(4);
     static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
@@ -26,7 +27,11 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     static readonly TimeSpan Succession = TimeSpan.FromSeconds(30);
 
     readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
+    // How long a gateway may fail before another node gets its slot.
+    static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(60);
+
     long? _renewedAt;
+    long _workedAt = time.GetTimestamp();
     Task? _enrolment;
     TimeSpan _pause;
     long _failedAt;
@@ -49,6 +54,12 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         }
 
         var slots = await _leases.ReadAsync(settings.Gateways, cancellationToken);
+        gateway.Taken = slots.Where(s => !s.IsFree && s.Holder != settings.Node).Select(s => s.Name).ToHashSet();
+        if (Works())
+        {
+            _workedAt = time.GetTimestamp();
+        }
+
         var mine = await HoldAsync(nodes, slots, cancellationToken);
         _renewedAt = mine is null ? null : time.GetTimestamp();
         await EnrolmentAsync(mine, cancellationToken);
@@ -62,7 +73,14 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     async Task<string?> HoldAsync(IReadOnlyList<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, CancellationToken cancellationToken)
     {
         var mine = slots.FirstOrDefault(s => s.Holder == settings.Node && !s.Expired)?.Name;
-        if (mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, Works))
+        if (mine is not null && time.GetElapsedTime(_workedAt) > FailureLimit && GatewayElection.IsAnybodyFree(nodes, slots))
+        {
+            await GiveUpAsync(mine, cancellationToken);
+            LogFailing(log, settings.Node, mine, FailureLimit.TotalSeconds);
+            return null;
+        }
+
+        if (mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, (name, node) => gateway.OthersCarry && IsPublished(name, node)))
         {
             await _leases.ReleaseAsync(mine, cancellationToken);
             LogReleased(log, settings.Node, mine);
@@ -84,7 +102,17 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         return mine;
     }
 
-    bool Works(string gateway, string node) => api.MeshGateway(gateway) is { } published && published.Spec.Node == node;
+    bool IsPublished(string gateway, string node) => api.MeshGateway(gateway) is { } published && published.Spec.Node == node;
+
+    // One that carries nothing while others do is at fault itself.
+    bool Works() => !state.IsEnrolled || (gateway.Config is not null && view.Status.Error.Length == 0 && (gateway.Carries || gateway.IsDrained || !gateway.OthersCarry));
+
+    async Task GiveUpAsync(string mine, CancellationToken cancellationToken)
+    {
+        _pause = TimeSpan.FromTicks(Math.Clamp(2 * _pause.Ticks, ShortestPause.Ticks, LongestPause.Ticks));
+        (_failedAt, _workedAt) = (time.GetTimestamp(), time.GetTimestamp());
+        await _leases.ReleaseAsync(mine, cancellationToken);
+    }
 
     // Beside the turns: it takes a minute where the control service does not answer, and the slot must be renewed meanwhile.
     async Task EnrolmentAsync(string? mine, CancellationToken cancellationToken)
@@ -99,9 +127,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
             }
             catch (Exception) when (mine is not null && !cancellationToken.IsCancellationRequested)
             {
-                _pause = TimeSpan.FromTicks(Math.Clamp(2 * _pause.Ticks, ShortestPause.Ticks, LongestPause.Ticks));
-                _failedAt = time.GetTimestamp();
-                await _leases.ReleaseAsync(mine, cancellationToken);
+                await GiveUpAsync(mine, cancellationToken);
                 throw;
             }
         }
@@ -116,12 +142,12 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     {
         var enrolled = state.ReadIdentity().Gateway;
         var slot = slots.FirstOrDefault(s => s.Name == enrolled);
-        gateway.Successor = enrolled == mine || slot is { IsFree: true } ? null
+        gateway.Successor = enrolled == mine || slot is { IsFree: true } || slot?.Holder == settings.Node ? null
             : mine is not null ? $"this node is gateway {mine} now, no longer {enrolled}"
             : slot is null ? $"the cluster wants {settings.Gateways} gateways, and no {enrolled}"
             : $"node {slot.Holder} is gateway {enrolled} now";
         var released = mine is null && slot is { IsFree: true } && slot.FreeFor < Succession && !GatewayElection.IsCandidate(nodes, settings.Node);
-        gateway.Drain((gateway.Successor is not null || released) && api.MeshGateways?.Any(g => g.Spec.Node != settings.Node) == true);
+        gateway.Drain((gateway.Successor is not null || released) && gateway.OthersCarry);
     }
 
     async Task EnrolAsync(string slot, CancellationToken cancellationToken)
@@ -143,6 +169,9 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
 
     [LoggerMessage(5411, LogLevel.Information, "{Node} takes the gateway slot {Slot}")]
     static partial void LogTaken(ILogger logger, string node, string slot);
+
+    [LoggerMessage(5415, LogLevel.Error, "{Node} does not work as gateway {Slot} for {Seconds} s and gives the slot back: another node gets its turn")]
+    static partial void LogFailing(ILogger logger, string node, string slot, double seconds);
 
     [LoggerMessage(5414, LogLevel.Information, "{Node} should no longer be a gateway and gives the slot {Slot} back; it carries traffic until another has it")]
     static partial void LogReleased(ILogger logger, string node, string slot);

@@ -121,6 +121,7 @@ public sealed partial class GatewayLoop(
                 break;
             }
 
+            _reports.Wake();
             await _signal.WaitAsync(tunnels.IsSettling ? QuickTurn : Turn, stoppingToken);
         }
 
@@ -165,7 +166,6 @@ public sealed partial class GatewayLoop(
             if (Config is null || Config.Revision != known.Revision)
             {
                 Config = MeshPlanner.Plan(known, _identity!.ClusterId, _identity.GatewayId);
-                reporter.Repeat();
             }
 
             if (Config.Firewall.IsDrained != _drained)
@@ -174,7 +174,12 @@ public sealed partial class GatewayLoop(
             }
 
             await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
-            Volatile.Write(ref _appliedRevision, Config.Revision);
+            if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
+            {
+                // Only now: a report of half of it would be taken for the whole.
+                reporter.Repeat();
+            }
+
             if (tunnels.Update(Config, _reconciler.States, _reconciler.Made))
             {
                 reporter.ReportSoon();
@@ -183,8 +188,6 @@ public sealed partial class GatewayLoop(
             view.Applied(known, Config, backend.Name, _reconciler.Mtu, tunnels.Report(Config));
             view.Succeeded(time.GetElapsedTime(started));
         }
-
-        _reports.Wake();
     }
 
     // Beside the turns, not in them: a broker or a host that stands still takes seconds, and paths die meanwhile.
@@ -192,7 +195,7 @@ public sealed partial class GatewayLoop(
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            await _reports.WaitAsync(Turn, cancellationToken);
+            await _reports.WaitAsync(Timeout.InfiniteTimeSpan, cancellationToken);
             try
             {
                 await reporter.ReportAsync(Config, Volatile.Read(ref _appliedRevision), backend, config => reconciler.ReadAsync(config, cancellationToken), cancellationToken);

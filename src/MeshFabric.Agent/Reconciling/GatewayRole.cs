@@ -28,6 +28,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 
     volatile Running? _running;
     volatile string? _successor;
+    volatile IReadOnlySet<string>? _taken;
     volatile bool _othersCarry;
 
     sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link, TunnelWatch Tunnels)
@@ -52,12 +53,15 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     /// <summary>End the membership, if there is one. From any thread, as often as one likes.</summary>
     public void Leave(string reason) => _running?.Loop.Leave(reason);
 
+    public bool IsDrained => _running?.Loop.IsDrained ?? false;
+
     /// <summary>Nobody is to send by this gateway any more; what still comes is carried.</summary>
     public void Drain(bool drained) => _running?.Loop.Drain(drained);
 
     /// <summary>Other gateways of the cluster carry traffic, and the node's routes to them are in place.</summary>
     public bool OthersCarry
     {
+        get => _othersCarry;
         set
         {
             _othersCarry = value;
@@ -66,6 +70,13 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
                 running.Loop.OthersCarry = value;
             }
         }
+    }
+
+    /// <summary>Slots that other nodes hold; null until that was read once.</summary>
+    public IReadOnlySet<string>? Taken
+    {
+        get => _taken;
+        set => _taken = value;
     }
 
     /// <summary>Why another node is to do this one's work; null while this one is to. Whoever publishes gateways ends the membership once nobody sends here any more.</summary>
@@ -133,6 +144,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
         await using var scope = scopes.CreateAsyncScope();
         var services = scope.ServiceProvider;
         var membership = new Running(services.GetRequiredService<GatewayLoop>(), services.GetRequiredService<InventoryReporter>(), services.GetRequiredService<ControlLink>(), services.GetRequiredService<TunnelWatch>());
+        _successor = null;
         membership.Loop.OthersCarry = _othersCarry;
         membership.Link.Inbox = services.GetRequiredService<ControlInbox>();
         try

@@ -53,8 +53,7 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWa
         }
 
         _due = false;
-        var report = new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config));
-        if (await link.SendAsync(report, cancellationToken))
+        if (await SendAsync(config, appliedRevision, backend, readHost, cancellationToken))
         {
             _lastComplete = now;
             await BeatAsync(appliedRevision, now, cancellationToken);
@@ -62,6 +61,21 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWa
         else
         {
             _due = true;
+        }
+    }
+
+    async Task<bool> SendAsync(GatewayConfig config, long appliedRevision, string backend, Func<GatewayConfig, Task<GatewayActual>> readHost, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await link.SendAsync(
+                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)), cancellationToken);
+        }
+        catch
+        {
+            // The host could not be read: the next one tells.
+            _due = true;
+            throw;
         }
     }
 

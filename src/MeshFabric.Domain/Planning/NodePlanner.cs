@@ -66,12 +66,11 @@ public static class NodePlanner
     {
         var findings = new List<Finding>();
         var self = facts.Nodes.FirstOrDefault(n => n.Name == node);
-        if (self is null || facts.Gateways.Count == 0)
+        if (self is null || facts.Lead is not { } lead)
         {
             return NodeConfig.None(node);
         }
 
-        var lead = facts.Gateways.OrderBy(g => g.Name, StringComparer.Ordinal).First();
         var gateways = Placed(facts, findings);
         var isGateway = facts.Gateways.Any(g => g.Node == node);
         var peers = (isGateway ? facts.Nodes.Where(n => n.Name != node) : gateways.Select(g => g.Node)).Where(n => SameFamily(n, self, findings)).DistinctBy(n => n.Name).OrderBy(n => n.Name, StringComparer.Ordinal).ToList();

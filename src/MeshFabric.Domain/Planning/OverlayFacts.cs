@@ -10,6 +10,9 @@ namespace MeshFabric.Domain.Planning;
 public sealed record OverlayFacts(ValueList<OverlayGateway> Gateways, ValueList<OverlayNode> Nodes)
 {
     public static readonly OverlayFacts Empty = new([], []);
+
+    /// <summary>Where gateways differ, this one decides: the first by name whose node is there; null without any.</summary>
+    public OverlayGateway? Lead => Gateways.OrderBy(g => g.Name, StringComparer.Ordinal).OrderBy(g => Nodes.Any(n => n.Name == g.Node) ? 0 : 1).FirstOrDefault();
 }
 
 /// <summary>A gateway as the other nodes of its cluster need to know it.</summary>

@@ -18,16 +18,24 @@ static class HostileChecks
     public static async Task RulesRewrittenAsync(Row row)
     {
         await row.OnNodesAsync("""
-            iptables-nft-save | grep -v MESHFABRIC >/run/before; ip6tables-nft-save | grep -v MESHFABRIC >/run/before6
-            iptables-nft -t nat -F; iptables-nft -F; ip6tables-nft -t nat -F; ip6tables-nft -F
-            iptables-nft-restore </run/before; ip6tables-nft-restore </run/before6
-            for table in calico flannel-ipv4; do
-              if nft list table ip $table >/run/table 2>/dev/null; then nft delete table ip $table; nft -f /run/table; fi
+            iptables-nft-save | grep -v MESHFABRIC >/run/before
+            iptables-nft -t nat -F; iptables-nft -F
+            iptables-nft-restore </run/before
+            for table in "ip calico" "ip flannel-ipv4" "ip6 flannel-ipv6"; do
+              if nft list table $table >/run/table 2>/dev/null; then nft delete table $table; nft -f /run/table; fi
             done
-            conntrack -F 2>/dev/null
             """);
+        if (row.PodPaths6.Count > 0)
+        {
+            await row.OnNodesAsync($"ip6tables-nft-save | grep -v MESHFABRIC >/run/before; {Without6}; ip6tables-nft-restore </run/before");
+        }
+
+        await row.OnNodesAsync("conntrack -F 2>/dev/null");
         await HealsSoonAsync(row, "all rules were written again");
     }
+
+    // By ip6tables itself there would be chains that nobody had.
+    const string Without6 = "nft delete table ip6 nat 2>/dev/null || true; nft delete table ip6 filter 2>/dev/null || true";
 
     /// <summary>All rules are flushed and stay away, ours too, where nothing passes without one. The plug-in's own network is down meanwhile; the mesh heals.</summary>
     public static async Task FlushedAsync(Row row)
@@ -35,10 +43,16 @@ static class HostileChecks
         var saved = new Dictionary<string, (string Four, string Six)>();
         foreach (var node in row.Nodes)
         {
-            saved[node.Name] = (await row.Lab.ShellAsync(node.Name, "iptables-nft-save", Cancellation), await row.Lab.ShellAsync(node.Name, "ip6tables-nft-save", Cancellation));
+            saved[node.Name] = (await row.Lab.ShellAsync(node.Name, "iptables-nft-save", Cancellation), await row.Lab.ShellAsync(node.Name, "ip6tables-nft-save | grep -v MESHFABRIC || true", Cancellation));
         }
 
-        await row.OnNodesAsync("for t in iptables-nft ip6tables-nft; do $t -P FORWARD DROP; $t -t nat -F; $t -F; done; conntrack -F 2>/dev/null");
+        await row.OnNodesAsync("iptables-nft -P FORWARD DROP; iptables-nft -t nat -F; iptables-nft -F");
+        if (row.PodPaths6.Count > 0)
+        {
+            await row.OnNodesAsync($"{Without6}; {Drop6}");
+        }
+
+        await row.OnNodesAsync("conntrack -F 2>/dev/null");
         try
         {
             await HealsSoonAsync(row, "iptables -F with a policy of DROP");
@@ -47,8 +61,28 @@ static class HostileChecks
         {
             foreach (var node in row.Nodes)
             {
-                await row.Lab.ShellAsync(node.Name, $"ip6tables-nft -P FORWARD ACCEPT; iptables-nft-restore <<'END'\n{saved[node.Name].Four}\nEND\nip6tables-nft-restore <<'END'\n{saved[node.Name].Six}\nEND", Cancellation);
+                await row.Lab.ShellAsync(node.Name, $"iptables-nft-restore <<'END'\n{saved[node.Name].Four}\nEND", Cancellation);
+                if (row.PodPaths6.Count > 0)
+                {
+                    await row.Lab.ShellAsync(node.Name, $"{Without6}; ip6tables-nft-restore <<'END'\n{saved[node.Name].Six}\nEND", Cancellation);
+                }
             }
+        }
+    }
+
+    const string Drop6 = "nft add table ip6 filter; nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy drop; }'";
+
+    /// <summary>As Docker and hardened systems have it. The plug-in's own rules may be all that lets its pods through.</summary>
+    public static async Task ForwardDropsAsync(Row row)
+    {
+        await row.OnNodesAsync("iptables-nft -P FORWARD DROP; conntrack -F 2>/dev/null");
+        try
+        {
+            await HealsSoonAsync(row, "FORWARD's policy became DROP");
+        }
+        finally
+        {
+            await row.OnNodesAsync("iptables-nft -P FORWARD ACCEPT");
         }
     }
 
@@ -78,20 +112,6 @@ static class HostileChecks
             {
                 await row.Lab.ShellAsync(node.Name, $"{{ {saved[node.Name].Trim().Replace("\n", "; ", StringComparison.Ordinal)}; }} 2>/dev/null || true", Cancellation);
             }
-        }
-    }
-
-    /// <summary>As Docker and hardened systems have it. The plug-in's own rules may be all that lets its pods through.</summary>
-    public static async Task ForwardDropsAsync(Row row)
-    {
-        await row.OnNodesAsync("iptables-nft -P FORWARD DROP; ip6tables-nft -P FORWARD DROP; conntrack -F 2>/dev/null");
-        try
-        {
-            await HealsSoonAsync(row, "FORWARD's policy became DROP");
-        }
-        finally
-        {
-            await row.OnNodesAsync("iptables-nft -P FORWARD ACCEPT; ip6tables-nft -P FORWARD ACCEPT");
         }
     }
 

@@ -143,6 +143,28 @@ public sealed class LinuxOverlayTests
         });
     }
 
+    [Fact]
+    public void A_host_that_has_IPv6_switched_off_is_in_the_mesh_by_IPv4()
+    {
+        using var host = Node("192.0.2.1");
+        host.Inside(() =>
+        {
+            host.Exec("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+            host.Exec("ip", "link", "add", "mf0", "type", "bridge");
+            using var overlay = new LinuxOverlay();
+            using var links = new LinuxLinks();
+            using var routes = new LinuxRouteTable();
+            links.ApplyAsync("mf0", 1420, [Cidr.Parse("198.19.0.1/32"), Cidr.Parse("fd6d:6700::1/128")], CancellationToken.None).GetAwaiter().GetResult();
+            Apply(overlay, "n1");
+            routes.ApplyAsync([ByTunnel, ByTunnel with { Destination = Cidr.Parse("fd10:20::/48") }], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+
+            Assert.Contains("dev mf0", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
+            Assert.Contains("198.19.0.1/32", host.Exec("ip", "addr", "show", "dev", "mf0"), StringComparison.Ordinal);
+            Apply(overlay, "n1");
+            Assert.Contains("107:", host.Exec("ip", "rule"), StringComparison.Ordinal);
+        });
+    }
+
     static NetworkNamespace Node(string address = "192.0.2.2")
     {
         var host = new NetworkNamespace();

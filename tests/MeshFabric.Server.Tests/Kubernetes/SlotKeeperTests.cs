@@ -78,7 +78,7 @@ public sealed class SlotKeeperTests(KubeApiServer server) : IClassFixture<KubeAp
             State = state;
             _api = new ClusterApi(settings, TimeProvider.System, NullLogger<ClusterApi>.Instance);
             _gateway = new GatewayRole(_services.GetRequiredService<IServiceScopeFactory>(), state, new AgentView(), TimeProvider.System, null!, NullLogger<GatewayRole>.Instance, settings);
-            _keeper = new SlotKeeper(settings, _api, state, _gateway, TimeProvider.System, NullLogger<SlotKeeper>.Instance);
+            _keeper = new SlotKeeper(settings, _api, state, _gateway, new AgentView(), TimeProvider.System, NullLogger<SlotKeeper>.Instance);
         }
 
         public AgentStateDirectory State { get; }

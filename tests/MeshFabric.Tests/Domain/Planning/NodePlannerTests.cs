@@ -161,6 +161,21 @@ public sealed class NodePlannerTests
     }
 
     [Fact]
+    public void What_is_for_the_mesh_is_known_from_a_gateway_whose_node_is_gone_until_another_one_decides()
+    {
+        var facts = Facts();
+        var gone = facts with { Gateways = [facts.Gateways[0] with { Node = "gone" }] };
+        var left = Plan(gone, "n3");
+        Assert.Equal(facts.Gateways[0].RemotePrefixes, left.Firewall.RemotePrefixes);
+        Assert.DoesNotContain(left.Routes, r => r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.Contains(left.Rules, r => r.Table == NodePlanner.GatewayTable);
+
+        var both = facts with { Gateways = [facts.Gateways[0] with { Node = "gone", Port = 7716 }, facts.Gateways[1]] };
+        Assert.Equal("gw2", both.Lead!.Name);
+        Assert.Equal(7710, Plan(both, "n3").Overlay!.Port);
+    }
+
+    [Fact]
     public void A_gateway_reaches_the_mesh_by_another_one_that_is_alive_where_its_own_tunnels_do_not_carry()
     {
         var detour = Plan(Facts(), "n1").Routes.Single(r => r.Table == NodePlanner.GatewayTable && r.Destination == Cidr.Parse("10.20.0.0/16"));
