@@ -30,7 +30,11 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     // How long a gateway may fail before another node gets its slot.
     static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(60);
 
+    // Idle paths are probed once a second, and three lost probes make a gateway dead.
+    static readonly TimeSpan Drained = TimeSpan.FromSeconds(2);
+
     long? _renewedAt;
+    long? _yieldsAt;
     long _workedAt = time.GetTimestamp();
     Task? _enrolment;
     TimeSpan _pause;
@@ -61,7 +65,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         }
 
         var mine = await HoldAsync(nodes, slots, cancellationToken);
-        _renewedAt = mine is null ? null : time.GetTimestamp();
+        _renewedAt = mine is null || _yieldsAt is not null ? null : time.GetTimestamp();
         await EnrolmentAsync(mine, cancellationToken);
         if (state.IsEnrolled)
         {
@@ -80,10 +84,14 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
             return null;
         }
 
-        if (mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, (name, node) => gateway.OthersCarry && IsPublished(name, node)))
+        var yields = mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, (name, node) => gateway.OthersCarry && IsPublished(name, node));
+        _yieldsAt = yields ? _yieldsAt ?? time.GetTimestamp() : null;
+        // Whoever takes it has the far gateways' tunnels moments later: by then nobody may send here any more.
+        if (yields && (!gateway.OthersCarry || time.GetElapsedTime(_yieldsAt!.Value) > Drained))
         {
-            await _leases.ReleaseAsync(mine, cancellationToken);
-            LogReleased(log, settings.Node, mine);
+            _yieldsAt = null;
+            await _leases.ReleaseAsync(mine!, cancellationToken);
+            LogReleased(log, settings.Node, mine!);
             return null;
         }
 
@@ -147,7 +155,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
             : slot is null ? $"the cluster wants {settings.Gateways} gateways, and no {enrolled}"
             : $"node {slot.Holder} is gateway {enrolled} now";
         var released = mine is null && slot is { IsFree: true } && slot.FreeFor < Succession && !GatewayElection.IsCandidate(nodes, settings.Node);
-        gateway.Drain((gateway.Successor is not null || released) && gateway.OthersCarry);
+        gateway.Drain((gateway.Successor is not null || released || _yieldsAt is not null) && gateway.OthersCarry);
     }
 
     async Task EnrolAsync(string slot, CancellationToken cancellationToken)
