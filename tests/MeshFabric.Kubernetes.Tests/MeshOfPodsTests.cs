@@ -22,11 +22,20 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     public async Task Pods_of_every_node_fetch_from_pods_of_every_node_of_the_other_cluster_and_from_its_imported_Service_and_keep_their_addresses()
     {
         const string space = "fetch";
-        var (aurora, borealis) = await RunAsync(space, 2);
+        var aurora = await EchoWorkload.RunAsync(Aurora, space, 2, Cancellation);
+        // On a worker too, not on both gateways alone.
+        var borealis = await EchoWorkload.RunAsync(Borealis, space, Borealis.Nodes.Count(n => n.IsOn), Cancellation);
         foreach (var (near, far) in aurora.SelectMany(a => borealis.Select(b => (a, b))))
         {
             await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(far)}:8080", Cancellation);
             await JoinedClusters.FetchAsync(Borealis, far, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
+            await SeenByUdpAsync(Aurora, near, far);
+            await SeenByUdpAsync(Borealis, far, near);
+        }
+
+        foreach (var node in Borealis.Nodes.Where(n => n.IsOn))
+        {
+            await HostNetworkAsync(node.Name, aurora[0]);
         }
 
         foreach (var pod in borealis)
@@ -300,6 +309,20 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         var near = EchoWorkload.RunAsync(Aurora, space, replicas, Cancellation);
         var far = EchoWorkload.RunAsync(Borealis, space, replicas, Cancellation);
         return (await near, await far);
+    }
+
+    static Task SeenByUdpAsync(KubeCluster cluster, V1Pod from, V1Pod to) => Until.TrueAsync(
+        async () => JoinedClusters.InMesh(from).Equals(await PodClient.SeenByUdpAsync(cluster.HostOf(from), JoinedClusters.InMesh(to), TimeSpan.FromSeconds(3), Cancellation)),
+        OneCluster.Limit, $"{to.Metadata.Name} to see {from.Metadata.Name} by UDP as {JoinedClusters.InMesh(from)}", Cancellation);
+
+    /// <summary>A node itself, as programs in the host's network ask: seen with an address that the far side can answer, its cluster's or its gateway's in the tunnels.</summary>
+    async Task HostNetworkAsync(string node, V1Pod far)
+    {
+        IPAddress? seen = null;
+        await Until.TrueAsync(
+            async () => (seen = await PodClient.SeenAsAsync(joined.Mesh.Lab.Topology[node], JoinedClusters.InMesh(far), TimeSpan.FromSeconds(3), Cancellation))?.ToString() is { } text
+                && (text.StartsWith(JoinedClusters.BorealisInMesh, StringComparison.Ordinal) || text.StartsWith("198.19.", StringComparison.Ordinal)),
+            OneCluster.Limit, () => $"{node} itself to be seen by {far.Metadata.Name}; it is seen as {seen?.ToString() ?? "nobody"}", Cancellation);
     }
 
     /// <summary>Somebody on the internet asks a Service by a port of each node.</summary>

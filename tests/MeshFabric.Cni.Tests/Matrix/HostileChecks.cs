@@ -34,8 +34,8 @@ static class HostileChecks
         await HealsSoonAsync(row, "all rules were written again");
     }
 
-    // By ip6tables itself there would be chains that nobody had.
-    const string Without6 = "nft delete table ip6 nat 2>/dev/null || true; nft delete table ip6 filter 2>/dev/null || true";
+    // By ip6tables itself there would be chains that nobody had. The table stays, for its place among the others shows: nft tells targets of the first family only.
+    const string Without6 = "nft flush table ip6 nat 2>/dev/null || true; nft delete table ip6 filter 2>/dev/null || true";
 
     /// <summary>All rules are flushed and stay away, ours too, where nothing passes without one. The plug-in's own network is down meanwhile; the mesh heals.</summary>
     public static async Task FlushedAsync(Row row)
