@@ -120,6 +120,10 @@ public sealed class GatewayRow
     public int ListenPort { get; set; }
     public List<string> Endpoints { get; set; } = [];
     public List<IPNetwork> TunnelAddresses { get; set; } = [];
+
+    /// <summary>As of <see cref="GatewayFacts.Drained"/>.</summary>
+    public bool Drained { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     /// <summary>The join token that admitted it: the same agent may ask again when an answer was lost.</summary>
@@ -148,7 +152,10 @@ public sealed class GatewayRow
         Net.PublicKey.Parse(PublicKey),
         ListenPort,
         Endpoints.Select(UdpEndpoint.Parse).ToValueList(),
-        TunnelAddresses.Select(a => a.ToCidr()).Order().ToValueList());
+        TunnelAddresses.Select(a => a.ToCidr()).Order().ToValueList())
+    {
+        Drained = Drained,
+    };
 }
 
 /// <summary>What one gateway last saw of one of its tunnels.</summary>

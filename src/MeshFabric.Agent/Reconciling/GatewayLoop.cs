@@ -45,9 +45,10 @@ public sealed partial class GatewayLoop(
     /// <summary>Everything of the mesh was taken off the host.</summary>
     public bool HasLeft { get; private set; }
 
-    /// <summary>Nobody is to send by this gateway: it says so to the far gateways by answering no probes. What still comes is carried.</summary>
-    public bool IsDrained => _drained;
+    /// <summary>Nobody is to send by this gateway. What still comes is carried.</summary>
+    public bool IsDrained => _drained || Config is { Drained: true };
 
+    /// <summary>By its own decision: it says so to the far gateways by answering no probes. They know it from the facts when it is an administrator's.</summary>
     public void Drain(bool drained)
     {
         if (_drained != drained)
@@ -152,7 +153,7 @@ public sealed partial class GatewayLoop(
     async Task TurnAsync(IWireGuardBackend backend, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        _reconciler!.Detour = node is null ? null : !_othersCarry ? Detour.Never : _drained ? Detour.Always : Detour.WhereDead;
+        _reconciler!.Detour = DetourNow();
         if (facts.Facts is { } known)
         {
             if (_pathsChanged && Config is not null)
@@ -166,6 +167,7 @@ public sealed partial class GatewayLoop(
             if (Config is null || Config.Revision != known.Revision)
             {
                 Config = MeshPlanner.Plan(known, _identity!.ClusterId, _identity.GatewayId);
+                _reconciler.Detour = DetourNow();
             }
 
             if (Config.Firewall.IsDrained != _drained)
@@ -210,6 +212,8 @@ public sealed partial class GatewayLoop(
             }
         }
     }
+
+    Detour? DetourNow() => node is null ? null : !_othersCarry ? Detour.Never : IsDrained ? Detour.Always : Detour.WhereDead;
 
     bool FirewallDue()
     {

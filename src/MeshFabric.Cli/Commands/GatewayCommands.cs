@@ -10,7 +10,7 @@ static class GatewayCommands
     static readonly View<GatewayResource> View = new(g => $"gateway/{g.Spec.Cluster}/{g.Spec.Name}",
         new("CLUSTER", g => g.Spec.Cluster),
         new("GATEWAY", g => g.Spec.Name),
-        new("STATE", g => g.Status.State),
+        new("STATE", g => g.Spec.Drained ? $"{g.Status.State}, drained" : g.Status.State),
         new("BACKEND", g => g.Status.Backend),
         new("TUNNELS", g => $"{g.Status.TunnelsConnected}/{g.Status.TunnelsWanted}"),
         new("REVISION", g => $"{g.Status.AppliedRevision}"),
@@ -23,7 +23,7 @@ static class GatewayCommands
 
     public static Command Create(Cli cli) => new MeshCommand("gateway", "Gateways: the hosts that end tunnels", "mfctl gateway list", "mfctl gateway get aurora/gw1")
     {
-        List(cli), Get(cli), Remove(cli),
+        List(cli), Get(cli), Drain(cli, true), Drain(cli, false), Remove(cli),
     };
 
     public static Argument<string> Name(Cli cli, string name = "gateway", string description = "CLUSTER/GATEWAY, such as aurora/gw1")
@@ -67,6 +67,57 @@ static class GatewayCommands
         }));
         return command;
     }
+
+    static Command Drain(Cli cli, bool drained)
+    {
+        var name = Name(cli);
+        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until all gateways know it" };
+        var command = drained
+            ? new MeshCommand("drain", "Take traffic off a gateway without loss: the cluster's others carry it. For work on its host; undo with undrain", "mfctl gateway drain aurora/gw1") { name, noWait }
+            : new MeshCommand("undrain", "Give a drained gateway its share of the traffic again", "mfctl gateway undrain aurora/gw1") { name, noWait };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var (cluster, gateway) = Split(session.Get(name));
+            var changed = await session.Client.UpdateGatewayAsync(cluster, gateway, new UpdateGateway(new UpdateGatewaySpec(drained)), cancellationToken);
+            if (!session.Get(noWait))
+            {
+                await AppliedAsync(session, cancellationToken);
+            }
+
+            session.Printer.One(View, await session.Client.GetGatewayAsync(cluster, gateway, cancellationToken));
+            if (drained && (await session.Client.ListGatewaysAsync(cluster, cancellationToken)).All(g => g.Spec.Drained || g.Status.State != "connected"))
+            {
+                session.Note($"no other gateway of {cluster} can carry its traffic: {changed.Metadata.Name} goes on carrying it until there is one");
+            }
+
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    /// <summary>Waits until every gateway that is heard of runs the facts of now.</summary>
+    static async Task AppliedAsync(Session session, CancellationToken cancellationToken)
+    {
+        var revision = (await session.Client.GetMeshAsync(cancellationToken)).Revision;
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var behind = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State == "connected" && g.Status.AppliedRevision < revision).ToList();
+            if (behind.Count == 0)
+            {
+                return;
+            }
+
+            if (TimeProvider.System.GetElapsedTime(started) > Patience)
+            {
+                throw new CommandException(ExitCode.TimedOut, $"after {Patience.TotalSeconds:0} s these gateways do not run revision {revision} yet: {string.Join(", ", behind.Select(g => g.Metadata.Name))}", "mfctl gateway list");
+            }
+
+            await Task.Delay(Look, cancellationToken);
+        }
+    }
+
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(200);
 
     static Command Remove(Cli cli)
     {

@@ -72,6 +72,9 @@ public sealed class MeshClient : IDisposable
 
     public Task<GatewayResource> GetGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => GetAsync<GatewayResource>($"gateways/{Part(cluster)}/{Part(gateway)}", cancellationToken);
 
+    public Task<GatewayResource> UpdateGatewayAsync(string cluster, string gateway, UpdateGateway body, CancellationToken cancellationToken) =>
+        SendAsync<GatewayResource>(HttpMethod.Patch, $"gateways/{Part(cluster)}/{Part(gateway)}", body, cancellationToken);
+
     public Task DeleteGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"gateways/{Part(cluster)}/{Part(gateway)}", null, cancellationToken);
 
     public Task<TunnelResource> GetTunnelAsync(string name, CancellationToken cancellationToken) => GetAsync<TunnelResource>($"tunnels/{Part(name)}", cancellationToken);

@@ -7,7 +7,7 @@ using MeshFabric.Persistence;
 
 namespace MeshFabric.Control.Api;
 
-/// <summary><c>/gateways</c>: look at, explain, remove. They come into being by enrolment.</summary>
+/// <summary><c>/gateways</c>: look at, explain, drain, remove. They come into being by enrolment.</summary>
 public static class GatewaysApi
 {
     public static void MapGateways(this IEndpointRouteBuilder api)
@@ -17,6 +17,8 @@ public static class GatewaysApi
         group.MapGet("/{cluster}/{name}", GetAsync).WithName("GetGateway");
         group.MapGet("/{cluster}/{name}/explanation", ExplainAsync).WithName("ExplainGateway")
             .WithSummary("What the gateway should run, what it was last seen running, and how they differ");
+        group.MapPatch("/{cluster}/{name}", UpdateAsync).WithName("UpdateGateway").RequireAuthorization(Roles.Operator)
+            .WithSummary("Drains a gateway, or gives it its share again");
         group.MapDelete("/{cluster}/{name}", RemoveAsync).WithName("RemoveGateway").RequireAuthorization(Roles.Operator);
     }
 
@@ -42,6 +44,21 @@ public static class GatewaysApi
         var wanted = MeshPlanner.Plan(view.Facts, row.ClusterId, row.Id);
         var actual = row.Actual is null ? null : JsonSerializer.Deserialize<GatewayActual>(row.Actual, MeshJson.Lenient);
         return new GatewayExplanation(cluster, name, wanted, actual, row.ReportedAt, actual is null ? ["The agent has not reported its host yet."] : Explanation.Differences(wanted, actual));
+    }
+
+    static async Task<GatewayResource> UpdateAsync(string cluster, string name, Body<UpdateGateway> body, HttpContext context, FactsStore facts, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var errors = new FieldErrors();
+        if (body.Value.Spec?.Drained is null)
+        {
+            errors.Add("/spec/drained", "true or false is needed: it is all that can be changed");
+        }
+
+        errors.ThrowIfAny();
+        var caller = TokenAuthentication.CallerOf(context);
+        await facts.ChangeAsync(change => ClusterChanges.DrainGatewayAsync(change, cluster, name, body.Value.Spec!.Drained!.Value, caller, cancellationToken), cancellationToken);
+        var view = await MeshView.LoadAsync(db, time, cancellationToken);
+        return view.Show(view.Gateway(cluster, name));
     }
 
     static async Task<IResult> RemoveAsync(string cluster, string name, HttpContext context, FactsStore facts, CutOff cutOff, CancellationToken cancellationToken)

@@ -182,6 +182,25 @@ public static class ClusterChanges
         return gateways;
     }
 
+    /// <summary>Takes traffic off a gateway, or gives it its share again.</summary>
+    public static async Task<GatewayRow> DrainGatewayAsync(FactsChange change, string cluster, string name, bool drained, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == cluster, cancellationToken) ?? throw Refusal.NotFound("cluster", cluster);
+        var gateway = row.Gateways.Find(g => g.Name == name) ?? throw Refusal.NotFound("gateway", $"{cluster}/{name}");
+        if (gateway.Drained == drained)
+        {
+            return gateway;
+        }
+
+        var before = Json(gateway.ToFacts());
+        gateway.Drained = drained;
+        change.Touch(row);
+        change.Event(drained ? "gateway-drained" : "gateway-undrained", "info", $"gateway/{cluster}/{name}", caller.Actor,
+            drained ? $"Gateway {name} of {cluster} is drained: it carries nothing while another one can." : $"Gateway {name} of {cluster} carries its share again.");
+        change.Audit(caller, "gateway.update", $"gateway/{cluster}/{name}", before, Json(gateway.ToFacts()));
+        return gateway;
+    }
+
     public static async Task<string> RemoveGatewayAsync(FactsChange change, string cluster, string name, Caller caller, CancellationToken cancellationToken)
     {
         var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == cluster, cancellationToken) ?? throw Refusal.NotFound("cluster", cluster);

@@ -69,7 +69,7 @@ public sealed class MeshView
         var facts = cluster.Gateways.First(g => g.Id == row.Id);
         return new GatewayResource(
             new Metadata($"{cluster.Name}/{row.Name}", row.Id, $"{cluster.Revision}-{(row.LastSeen ?? row.CreatedAt).ToUnixTimeMilliseconds()}", row.CreatedAt, new Dictionary<string, string>()),
-            new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses),
+            new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained },
             new GatewayStatus(Heard(row) ? "connected" : "unreachable", row.LastSeen, row.AgentVersion, row.Backend, row.FactsRevision, row.AppliedRevision,
                 _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster, facts), row.Findings));
     }

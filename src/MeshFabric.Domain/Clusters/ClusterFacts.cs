@@ -98,4 +98,8 @@ public sealed record GatewayFacts(
 {
     /// <summary>Gateways, and so planes, that one cluster may have.</summary>
     public const int MaxPerCluster = 8;
+
+    /// <summary>It is to carry nothing while another gateway of its cluster can: its node is about to be worked on.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Drained { get; init; }
 }

@@ -18,6 +18,10 @@ public sealed record GatewayConfig(
     /// <summary>This gateway's own number in its cluster.</summary>
     public int Ordinal { get; init; }
 
+    /// <summary>This gateway is to carry nothing while another one of its cluster can.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Drained { get; init; }
+
     /// <summary>Nothing: what a gateway that has left runs.</summary>
     public static GatewayConfig None(long revision, string cluster, string gateway) =>
         new(revision, cluster, gateway, [], [], FirewallConfig.None, []);

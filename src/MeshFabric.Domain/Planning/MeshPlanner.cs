@@ -38,6 +38,7 @@ public static class MeshPlanner
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
         {
             Ordinal = gateway.Ordinal,
+            Drained = gateway.Drained,
         };
     }
 
@@ -135,8 +136,10 @@ public static class MeshPlanner
                 continue;
             }
 
-            var all = hops.Select(h => h.Hop).ToValueList();
-            routes.AddRange(remote.Prefixes.Select(p => new MeshRoute(p, p.IsIPv4 ? source4 : source6, all)));
+            // Its own addresses stay reachable: it is probed as before.
+            var carrying = hops.Exists(h => !h.Gateway.Drained) ? hops.Where(h => !h.Gateway.Drained) : hops;
+            var carriers = carrying.Select(h => h.Hop).ToValueList();
+            routes.AddRange(remote.Prefixes.Select(p => new MeshRoute(p, p.IsIPv4 ? source4 : source6, carriers)));
             routes.AddRange(hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a =>
                 new MeshRoute(a, a.IsIPv4 ? source4 : source6, [h.Hop]))));
         }

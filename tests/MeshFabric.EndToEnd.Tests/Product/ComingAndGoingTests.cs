@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using MeshFabric.Lab.Processes;
+using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
@@ -29,6 +31,40 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
         Assert.Null(await mesh.SeenAsAsync("aurora-w1-p1", "10.30.1.10", Cancellation));
         await Until.TrueAsync(() => mesh.Mesh.Agent("delta-gw1").Pid is null, JoinedMesh.Limit, "delta's agent to end", Cancellation);
         Assert.Equal(before, await FingerprintAsync("delta-gw1"));
+    }
+
+    [Fact]
+    public async Task A_drained_gateway_carries_nothing_from_the_others_and_nothing_is_lost_on_the_way_there_and_back()
+    {
+        var streams = Enumerable.Range(0, 8).Select(_ => PingStream.Start(mesh["borealis-w1-p1"], mesh["aurora-w1-p1"].Address!)).ToList();
+        try
+        {
+            await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 50), JoinedMesh.Limit, "answers before", Cancellation);
+            Assert.Contains("drained", await mesh.MfctlAsync("gateway", "drain", "aurora/gw1"), StringComparison.Ordinal);
+            Assert.Equal(["mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
+            Assert.Equal(["mf1"], await CarriersAsync("cirrus-gw2", "10.10.0.0/16"));
+            var tunnels = await mesh.MfctlAsync("tunnel", "list", "--cluster", "aurora", "-o", "json");
+            Assert.DoesNotContain("\"down\"", tunnels, StringComparison.Ordinal);
+
+            Assert.DoesNotContain("drained", await mesh.MfctlAsync("gateway", "undrain", "aurora/gw1"), StringComparison.Ordinal);
+            Assert.Equal(["mf0", "mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
+            foreach (var stream in streams)
+            {
+                var report = await stream.StopAsync();
+                Assert.True(report.Lost == 0, $"{report.Lost} of {report.Sent} lost");
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+        }
+    }
+
+    /// <summary>Devices that a prefix of the mesh is sent by, sorted.</summary>
+    async Task<IReadOnlyList<string>> CarriersAsync(string gateway, string prefix)
+    {
+        var routes = await mesh.Lab.ShellAsync(gateway, $"ip route show table 7710 {prefix} | grep -v unreachable", Cancellation);
+        return [.. Regex.Matches(routes, "dev (mf[0-9])").Select(m => m.Groups[1].Value).Distinct().Order(StringComparer.Ordinal)];
     }
 
     [Fact]

@@ -21,6 +21,7 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["POST /api/v1/clusters"] = "operator",
         ["GET /api/v1/clusters/{name}"] = "viewer",
         ["PATCH /api/v1/clusters/{name}"] = "operator",
+        ["PATCH /api/v1/gateways/{cluster}/{name}"] = "operator",
         ["DELETE /api/v1/clusters/{name}"] = "operator",
         ["GET /api/v1/clusters/{name}/gateways"] = "viewer",
         ["GET /api/v1/gateways"] = "viewer",

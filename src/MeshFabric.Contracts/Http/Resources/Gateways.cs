@@ -17,7 +17,16 @@ public sealed record GatewaySpec(
     PublicKey PublicKey,
     int ListenPort,
     ValueList<UdpEndpoint> Endpoints,
-    ValueList<Cidr> TunnelAddresses);
+    ValueList<Cidr> TunnelAddresses)
+{
+    /// <summary>It carries nothing while another gateway of its cluster can.</summary>
+    public bool Drained { get; init; }
+}
+
+/// <summary>Body of <c>PATCH /gateways/{cluster}/{name}</c>: what is given changes.</summary>
+public sealed record UpdateGateway(UpdateGatewaySpec? Spec);
+
+public sealed record UpdateGatewaySpec(bool? Drained);
 
 /// <param name="State">connected, or unreachable when not heard of for 45 s.</param>
 /// <param name="Backend">kernel, userspace, or empty before its first report.</param>

@@ -174,4 +174,23 @@ public sealed class MeshPlannerTests
     static IPAddress In(FirewallConfig firewall, IPAddress destination) =>
         firewall.Translations.FirstOrDefault(t => t.Outside.Contains(destination)) is { } translation
             ? translation.Outside.Translate(destination, translation.Local) : destination;
+
+    [Fact]
+    public void A_drained_gateway_is_sent_nothing_but_probes_unless_all_of_its_cluster_are_drained()
+    {
+        var facts = Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]));
+        var one = MeshPlanner.Plan(Drain(facts, "gw1"), Meshes.Id("aurora"), Meshes.GatewayId("aurora", 0));
+        Assert.Equal(["gw2"], one.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops.Select(h => h.Gateway));
+        Assert.Equal(["mf0", "mf1"], one.Devices.Select(d => d.Name));
+        Assert.Contains(one.Routes, r => r.Destination.Length == 32 && r.NextHops[0].Gateway == "gw1");
+
+        var all = MeshPlanner.Plan(Drain(facts, "gw1", "gw2"), Meshes.Id("aurora"), Meshes.GatewayId("aurora", 0));
+        Assert.Equal(2, all.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops.Count);
+        Assert.True(MeshPlanner.Plan(Drain(facts, "gw1"), Meshes.Id("borealis"), Meshes.GatewayId("borealis", 0)).Drained);
+
+        static MeshFacts Drain(MeshFacts facts, params string[] gateways) => facts with
+        {
+            Clusters = facts.Clusters.Select(c => c.Name != "borealis" ? c : c with { Gateways = c.Gateways.Select(g => g with { Drained = gateways.Contains(g.Name) }).ToValueList() }).ToValueList(),
+        };
+    }
 }
