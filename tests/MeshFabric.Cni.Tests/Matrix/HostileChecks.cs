@@ -27,7 +27,7 @@ static class HostileChecks
             """);
         if (row.PodPaths6.Count > 0)
         {
-            await row.OnNodesAsync($"ip6tables-nft-save | grep -v MESHFABRIC >/run/before; {Without6}; ip6tables-nft-restore </run/before");
+            await row.OnNodesAsync($"ip6tables-nft-save | grep -v MESHFABRIC >/run/before || true; {Without6}; ip6tables-nft-restore --noflush </run/before");
         }
 
         await row.OnNodesAsync("conntrack -F 2>/dev/null");
@@ -64,7 +64,7 @@ static class HostileChecks
                 await row.Lab.ShellAsync(node.Name, $"iptables-nft-restore <<'END'\n{saved[node.Name].Four}\nEND", Cancellation);
                 if (row.PodPaths6.Count > 0)
                 {
-                    await row.Lab.ShellAsync(node.Name, $"{Without6}; ip6tables-nft-restore <<'END'\n{saved[node.Name].Six}\nEND", Cancellation);
+                    await row.Lab.ShellAsync(node.Name, $"{Without6}; ip6tables-nft-restore --noflush <<'END'\n{saved[node.Name].Six}\nEND", Cancellation);
                 }
             }
         }
