@@ -112,8 +112,8 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
 
     bool IsPublished(string gateway, string node) => api.MeshGateway(gateway) is { } published && published.Spec.Node == node;
 
-    // One that carries nothing while others do is at fault itself.
-    bool Works() => !state.IsEnrolled || (gateway.Config is not null && view.Status.Error.Length == 0 && (gateway.Carries || gateway.IsDrained || !gateway.OthersCarry));
+    // Whoever carries nothing is at fault itself where others carry, or where its turns fail; else the far side may be.
+    bool Works() => !state.IsEnrolled || (gateway.Config is not null && (gateway.Carries || gateway.IsDrained || (view.Status.Error.Length == 0 && !gateway.OthersCarry)));
 
     async Task GiveUpAsync(string mine, CancellationToken cancellationToken)
     {

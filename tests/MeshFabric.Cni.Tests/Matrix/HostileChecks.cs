@@ -25,31 +25,23 @@ static class HostileChecks
               if nft list table $table >/run/table 2>/dev/null; then nft delete table $table; nft -f /run/table; fi
             done
             """);
-        if (row.PodPaths6.Count > 0)
-        {
-            await row.OnNodesAsync($"ip6tables-nft-save | grep -v MESHFABRIC >/run/before; {Without6}; ip6tables-nft-restore </run/before");
-        }
-
         await row.OnNodesAsync("conntrack -F 2>/dev/null");
         await HealsSoonAsync(row, "all rules were written again");
     }
 
-    // By ip6tables itself there would be chains that nobody had. The table stays, for its place among the others shows: nft tells targets of the first family only.
-    const string Without6 = "nft flush table ip6 nat 2>/dev/null || true; nft delete table ip6 filter 2>/dev/null || true";
-
     /// <summary>All rules are flushed and stay away, ours too, where nothing passes without one. The plug-in's own network is down meanwhile; the mesh heals.</summary>
     public static async Task FlushedAsync(Row row)
     {
-        var saved = new Dictionary<string, (string Four, string Six)>();
+        var saved = new Dictionary<string, string>();
         foreach (var node in row.Nodes)
         {
-            saved[node.Name] = (await row.Lab.ShellAsync(node.Name, "iptables-nft-save", Cancellation), await row.Lab.ShellAsync(node.Name, "ip6tables-nft-save | grep -v MESHFABRIC || true", Cancellation));
+            saved[node.Name] = await row.Lab.ShellAsync(node.Name, "iptables-nft-save", Cancellation);
         }
 
         await row.OnNodesAsync("iptables-nft -P FORWARD DROP; iptables-nft -t nat -F; iptables-nft -F");
         if (row.PodPaths6.Count > 0)
         {
-            await row.OnNodesAsync($"{Without6}; {Drop6}");
+            await row.OnNodesAsync(Drop6);
         }
 
         await row.OnNodesAsync("conntrack -F 2>/dev/null");
@@ -61,16 +53,18 @@ static class HostileChecks
         {
             foreach (var node in row.Nodes)
             {
-                await row.Lab.ShellAsync(node.Name, $"iptables-nft-restore <<'END'\n{saved[node.Name].Four}\nEND", Cancellation);
+                await row.Lab.ShellAsync(node.Name, $"iptables-nft-restore <<'END'\n{saved[node.Name]}\nEND", Cancellation);
                 if (row.PodPaths6.Count > 0)
                 {
-                    await row.Lab.ShellAsync(node.Name, $"{Without6}; ip6tables-nft-restore <<'END'\n{saved[node.Name].Six}\nEND", Cancellation);
+                    await row.Lab.ShellAsync(node.Name, Accept6, Cancellation);
                 }
             }
         }
     }
 
+    // By nft: ip6tables would make chains that stay. Flannel has such a table of its own, others have none.
     const string Drop6 = "nft add table ip6 filter; nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy drop; }'";
+    const string Accept6 = "if nft list chain ip6 filter FLANNEL-FWD >/dev/null 2>&1; then nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy accept; }'; else nft delete table ip6 filter; fi";
 
     /// <summary>As Docker and hardened systems have it. The plug-in's own rules may be all that lets its pods through.</summary>
     public static async Task ForwardDropsAsync(Row row)

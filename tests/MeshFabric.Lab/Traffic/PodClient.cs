@@ -36,7 +36,7 @@ public static class PodClient
         {
             return IPAddress.Parse((await client.GetStringAsync(new Uri("http://pod/"), timeout.Token)).Trim());
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or SocketException or OperationCanceledException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             return null;
