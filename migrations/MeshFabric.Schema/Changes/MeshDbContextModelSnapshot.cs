@@ -286,6 +286,10 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<bool>("Drained")
+                        .HasColumnType("boolean")
+                        .HasColumnName("drained");
+
                     b.PrimitiveCollection<List<string>>("Endpoints")
                         .IsRequired()
                         .HasColumnType("text[]")
