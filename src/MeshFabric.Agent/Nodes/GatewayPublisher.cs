@@ -68,6 +68,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         var present = api.MeshGateway(config.Gateway);
         if (present is not null && MeshGatewaySpec.Same(present.Spec, spec))
         {
+            await ForgetGoneAsync(config, facts, cancellationToken);
             return;
         }
 
@@ -106,6 +107,21 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         {
             await api.DeleteAsync(MeshGatewayObject.Plural, old, cancellationToken);
             LogWithdrawn(log, settings.Node, old.Metadata.Name);
+        }
+    }
+
+    // Of nodes that are no longer part of the cluster: while this one says what the mesh's prefixes are, nobody needs them any more.
+    async Task ForgetGoneAsync(GatewayConfig own, OverlayFacts facts, CancellationToken cancellationToken)
+    {
+        if (facts.Lead?.Name != own.Gateway || !gateway.Carries || api.Nodes is not { } nodes)
+        {
+            return;
+        }
+
+        foreach (var gone in (api.MeshGateways ?? []).Where(g => !nodes.Any(n => n.Metadata.Name == g.Spec.Node)))
+        {
+            await api.DeleteAsync(MeshGatewayObject.Plural, gone, cancellationToken);
+            LogWithdrawn(log, gone.Spec.Node, gone.Metadata.Name);
         }
     }
 
