@@ -26,13 +26,13 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     // Whoever has given its slot back and finds no successor is needed after all.
     static readonly TimeSpan Succession = TimeSpan.FromSeconds(30);
 
-    readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
     // How long a gateway may fail before another node gets its slot.
     static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(60);
 
     // Idle paths are probed once a second, and three lost probes make a gateway dead.
     static readonly TimeSpan Drained = TimeSpan.FromSeconds(2);
 
+    readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
     long? _renewedAt;
     long? _yieldsAt;
     long _workedAt = time.GetTimestamp();
