@@ -312,7 +312,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
     }
 
     static Task SeenByUdpAsync(KubeCluster cluster, V1Pod from, V1Pod to) => Until.TrueAsync(
-        async () => JoinedClusters.InMesh(from).Equals(await PodClient.SeenByUdpAsync(cluster.HostOf(from), JoinedClusters.InMesh(to), TimeSpan.FromSeconds(3), Cancellation)),
+        async () => JoinedClusters.InMesh(from).Equals(await PodClient.SeenByContainerAsync(cluster.HostOf(from), JoinedClusters.InMesh(to), TimeSpan.FromSeconds(3), Cancellation)),
         OneCluster.Limit, $"{to.Metadata.Name} to see {from.Metadata.Name} by UDP as {JoinedClusters.InMesh(from)}", Cancellation);
 
     /// <summary>A node itself, as programs in the host's network ask: seen with an address that the far side can answer, its cluster's or its gateway's in the tunnels.</summary>

@@ -1,3 +1,5 @@
+using MeshFabric.TestKit;
+
 namespace MeshFabric.Cni.Tests.Matrix;
 
 /// <summary>Others write to the same tables.</summary>
@@ -96,7 +98,9 @@ static class HostileChecks
             await HealsSoonAsync(row, "rp_filter became 1 everywhere");
             foreach (var node in row.Nodes)
             {
-                Assert.Equal("2\n", await row.Lab.ShellAsync(node.Name, "cat /proc/sys/net/ipv4/conf/meshx0/rp_filter", Cancellation));
+                // Where both ways are the same it works by then, before ours was put back.
+                await Until.TrueAsync(
+                    async () => await row.Lab.ShellAsync(node.Name, "cat /proc/sys/net/ipv4/conf/meshx0/rp_filter", Cancellation) == "2\n", Limit, $"rp_filter of meshx0 on {node.ShortName} to be 2 again", Cancellation);
                 Assert.Equal("1\n", await row.Lab.ShellAsync(node.Name, "cat /proc/sys/net/ipv4/conf/all/rp_filter", Cancellation));
             }
         }

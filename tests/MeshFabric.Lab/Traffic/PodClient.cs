@@ -44,7 +44,14 @@ public static class PodClient
     }
 
     /// <summary>As <see cref="SeenAsAsync"/>, by UDP from a new socket; asks again every second, as TCP does.</summary>
-    public static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken)
+    public static Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken) =>
+        SeenByUdpAsync(from, address, PodServers.HttpPort, 1, limit, cancellationToken);
+
+    /// <summary>As <see cref="SeenByUdpAsync(LabHost, IPAddress, TimeSpan, CancellationToken)"/>, of a pod of a container image (mfecho).</summary>
+    public static Task<IPAddress?> SeenByContainerAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken) =>
+        SeenByUdpAsync(from, address, PodServers.EchoPort, (byte)'?', limit, cancellationToken);
+
+    static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, int port, byte question, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var socket = NamespaceSocket.Open(from, address.AddressFamily, SocketType.Dgram);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -52,11 +59,11 @@ public static class PodClient
         var answer = new byte[64];
         try
         {
-            await socket.ConnectAsync(new IPEndPoint(address, PodServers.HttpPort), timeout.Token);
+            await socket.ConnectAsync(new IPEndPoint(address, port), timeout.Token);
             var answered = socket.ReceiveAsync(answer, timeout.Token).AsTask();
             do
             {
-                await socket.SendAsync(new byte[] { 1 }, timeout.Token);
+                await socket.SendAsync(new[] { question }, timeout.Token);
             }
             while (await Task.WhenAny(answered, Task.Delay(TimeSpan.FromSeconds(1), timeout.Token)) != answered);
             return IPAddress.Parse(Encoding.ASCII.GetString(answer, 0, await answered));
