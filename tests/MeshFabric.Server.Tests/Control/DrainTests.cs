@@ -17,7 +17,7 @@ public sealed class DrainTests(PostgresServer postgres) : IAsyncLifetime
         _service = await ControlService.StartAsync(postgres, Cancel);
         foreach (var gateway in new[] { "gw1", "gw2" })
         {
-            Assert.Equal(HttpStatusCode.Created, (await _service.EnrolAsync(await _service.JoinTokenAsync(null, 1, Cancel), "aurora", gateway, "10.10.0.0/16", Cancel)).StatusCode);
+            Assert.Equal(HttpStatusCode.Created, (await _service.EnrolAsync(await _service.JoinTokenAsync(gateway == "gw1" ? null : "aurora", 1, Cancel), "aurora", gateway, "10.10.0.0/16", Cancel)).StatusCode);
         }
     }
 
