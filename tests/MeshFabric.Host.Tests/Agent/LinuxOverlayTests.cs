@@ -168,12 +168,24 @@ public sealed class LinuxOverlayTests
     static NetworkNamespace Node(string address = "192.0.2.2")
     {
         var host = new NetworkNamespace();
+        try
+        {
+            Prepare(host, address);
+            return host;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    static void Prepare(NetworkNamespace host, string address)
+    {
         foreach (var line in new[] { "link add eth0 type bridge", $"addr add {address}/24 dev eth0", "link set eth0 up", "link set lo up", "route add default via 192.0.2.254" })
         {
             host.Exec(["ip", .. line.Split(' ')]);
         }
-
-        return host;
     }
 
     static void Apply(LinuxOverlay overlay, string node) =>
