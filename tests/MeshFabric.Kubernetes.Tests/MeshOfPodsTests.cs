@@ -27,8 +27,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         var borealis = await EchoWorkload.RunAsync(Borealis, space, Borealis.Nodes.Count(n => n.IsOn), Cancellation);
         foreach (var (near, far) in aurora.SelectMany(a => borealis.Select(b => (a, b))))
         {
-            await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(far)}:8080", Cancellation);
-            await JoinedClusters.FetchAsync(Borealis, far, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
+            await FetchBothWaysAsync(near, far);
             await SeenByUdpAsync(Aurora, near, far);
             await SeenByUdpAsync(Borealis, far, near);
         }
@@ -75,8 +74,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
             await Borealis.Client.CoreV1.DeleteNamespacedPodAsync(first.Metadata.Name, "moved", cancellationToken: Cancellation);
             var second = (await EchoWorkload.UntilReadyAsync(Borealis, "moved", 1, Cancellation))[0];
             Assert.NotEqual(first.Spec.NodeName, second.Spec.NodeName);
-            await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(second)}:8080", Cancellation);
-            await JoinedClusters.FetchAsync(Borealis, second, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
+            await FetchBothWaysAsync(near, second);
         }
         finally
         {
@@ -100,8 +98,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
         var (aurora, _) = await RunAsync("added", 1);
         var onEach = await EchoWorkload.ScaleAsync(Borealis, "added", Borealis.Nodes.Count(n => n.IsOn), Cancellation);
         var there = Assert.Single(onEach, p => p.Spec.NodeName == node.Name);
-        await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
-        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
+        await FetchBothWaysAsync(aurora[0], there);
 
         // Nobody puts a label on anything.
         var before = await GatewayNodesAsync();
@@ -115,8 +112,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
                 async () => (after = await GatewayNodesAsync()).Count == 2 && !after.Contains(lost.Name) && await ConnectedGatewaysAsync() == 2,
                 OneCluster.Limit, () => $"another node to be a gateway in the place of {lost.Name}; they are {string.Join(", ", after)}", Cancellation);
             await SayAsync($"another node is the gateway {TimeProvider.System.GetElapsedTime(off).TotalSeconds:0.0} s after the power cut");
-            await JoinedClusters.FetchAsync(Borealis, there, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
-            await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(there)}:8080", Cancellation);
+            await FetchBothWaysAsync(aurora[0], there);
         }
         finally
         {
@@ -126,8 +122,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
 
         // When it is back it is a node like others.
         var back = Assert.Single(await EchoWorkload.RunAsync(Borealis, "replaced", 1, Cancellation, lost.Name));
-        await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
-        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
+        await FetchBothWaysAsync(aurora[0], back);
         Assert.Equal(after, await GatewayNodesAsync());
     }
 
@@ -210,8 +205,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
             await Until.TrueAsync(async () => (await GatewayNodesAsync()).Contains(first) && await ConnectedGatewaysAsync() == 2, OneCluster.Limit, $"{first} to be a gateway again", Cancellation);
             foreach (var pod in borealis)
             {
-                await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(pod)}:8080", Cancellation);
-                await JoinedClusters.FetchAsync(Borealis, pod, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
+                await FetchBothWaysAsync(aurora[0], pod);
             }
         }
         finally
@@ -288,8 +282,7 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
             Assert.True(report.LongestGap < TimeSpan.FromSeconds(10), $"no answer for {report.LongestGap.TotalSeconds:0.0} s");
             foreach (var near in aurora)
             {
-                await JoinedClusters.FetchAsync(Aurora, near, $"{JoinedClusters.InMesh(survivor)}:8080", Cancellation);
-                await JoinedClusters.FetchAsync(Borealis, survivor, $"{JoinedClusters.InMesh(near)}:8080", Cancellation);
+                await FetchBothWaysAsync(near, survivor);
             }
         }
         finally
@@ -300,8 +293,13 @@ public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<Joine
 
         // And when the power is back, pods of that node as well: new ones, for those from before are made anew whenever kubelet comes to it.
         var back = Assert.Single(await EchoWorkload.RunAsync(Borealis, "power-back", 1, Cancellation, lost.Name));
-        await JoinedClusters.FetchAsync(Borealis, back, $"{JoinedClusters.InMesh(aurora[0])}:8080", Cancellation);
-        await JoinedClusters.FetchAsync(Aurora, aurora[0], $"{JoinedClusters.InMesh(back)}:8080", Cancellation);
+        await FetchBothWaysAsync(aurora[0], back);
+    }
+
+    async Task FetchBothWaysAsync(V1Pod aurora, V1Pod borealis)
+    {
+        await JoinedClusters.FetchAsync(Aurora, aurora, $"{JoinedClusters.InMesh(borealis)}:8080", Cancellation);
+        await JoinedClusters.FetchAsync(Borealis, borealis, $"{JoinedClusters.InMesh(aurora)}:8080", Cancellation);
     }
 
     async Task<(IReadOnlyList<V1Pod> Aurora, IReadOnlyList<V1Pod> Borealis)> RunAsync(string space, int replicas)

@@ -23,6 +23,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
+    // On a node with hundreds of pods there are as many. Null when one of ours was made since they were read.
+    IReadOnlyList<Link>? _links;
 
     /// <summary>Number of the overlay's link after the last turn; another one when it was made anew. Null without an overlay.</summary>
     public int? LinkIndex { get; private set; }
@@ -31,19 +33,26 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            var present = _netlink.Links();
+            var present = _links = _netlink.Links();
             var addresses = _netlink.Addresses();
             var links = new Dictionary<string, int>();
+            var v6 = new HashSet<string>();
             foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
                 var link = Device(device, present, addresses);
-                Neighbours(link.Index, device.Peers, LinuxIPv6.IsOn(device.Name));
+                if (LinuxIPv6.IsOn(device.Name))
+                {
+                    v6.Add(device.Name);
+                }
+
+                Neighbours(link.Index, device.Peers, v6.Contains(device.Name));
                 links[device.Name] = link.Index;
             }
 
             LinkIndex = links.TryGetValue(NodePlanner.OverlayName, out var index) ? index : null;
-            Routes(links, config.Routes, config.Firewall.RemotePrefixes);
-            PolicyRules.Apply(_netlink, Protocol, config.Rules.Where(r => r.IsIPv4 || LinuxIPv6.IsOnAtAll).Select(r => r.Mark == 0
+            var v6AtAll = LinuxIPv6.IsOnAtAll;
+            Routes(links, config.Routes.Where(r => r.Destination.IsIPv4 || v6.Contains(r.Device)), config.Firewall.RemotePrefixes.Where(p => v6AtAll || p.IsIPv4));
+            PolicyRules.Apply(_netlink, Protocol, config.Rules.Where(r => v6AtAll || r.IsIPv4).Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
             foreach (var left in present.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
@@ -59,7 +68,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
     {
         lock (_oneAtATime)
         {
-            var links = _netlink.Links();
+            var links = _links ??= _netlink.Links();
             var own = links.Where(l => Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port).ToHashSet();
             var foreign = links.Where(l => !Names.Contains(l.Name) && l.Vxlan is not null).Select(l => (int)l.Vxlan!.Port);
             var listening = IPGlobalProperties.GetIPGlobalProperties().GetActiveUdpListeners().Select(e => e.Port).Where(p => !own.Contains(p));
@@ -86,6 +95,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
 
         if (link is null)
         {
+            _links = null;
             _netlink.AddVxlan(wanted.Name, options);
             link = _netlink.FindLink(wanted.Name) ?? throw new InvalidOperationException($"the device {wanted.Name} is gone");
         }
@@ -152,11 +162,11 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         }
     }
 
-    void Routes(Dictionary<string, int> links, ValueList<OverlayRoute> routes, ValueList<Cidr> refused)
+    void Routes(Dictionary<string, int> links, IEnumerable<OverlayRoute> routes, IEnumerable<Cidr> refused)
     {
-        var wanted = routes.Where(r => links.ContainsKey(r.Device) && (r.Destination.IsIPv4 || LinuxIPv6.IsOn(r.Device))).Select(r => new DeviceRoute(
+        var wanted = routes.Where(r => links.ContainsKey(r.Device)).Select(r => new DeviceRoute(
             r.Destination, r.Source, r.Hops.Select(h => new RouteHop(links[r.Device], h)).Order().ToValueList(), r.Mtu, Protocol, (uint)r.Table)).ToList();
-        var mesh = refused.Where(p => p.IsIPv4 || LinuxIPv6.IsOnAtAll).Select(p => new DeviceRoute(p, null, [], 0, Protocol, NodePlanner.GatewayTable)).ToList();
+        var mesh = refused.Select(p => new DeviceRoute(p, null, [], 0, Protocol, NodePlanner.GatewayTable)).ToList();
         OwnRoutes.Apply(_netlink, wanted.Concat(OwnRoutes.Unreachable(mesh)).Concat(OwnRoutes.Connected(_netlink, mesh)).ToList(), _netlink.Routes(Protocol));
     }
 }

@@ -24,8 +24,11 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
         {
             var indexes = _netlink.Links().ToDictionary(l => l.Name, l => l.Index);
             var v6 = LinuxIPv6.IsOnAtAll;
-            var own = routes.Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, indexes, NodePlanner.TunnelTable)).ToList();
-            var handed = (transit ?? []).Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, indexes, NodePlanner.TransitTable)).ToList();
+            var indexes6 = routes.Concat(transit ?? []).SelectMany(r => r.Devices).Distinct().Where(d => indexes.ContainsKey(d) && LinuxIPv6.IsOn(d)).ToDictionary(d => d, d => indexes[d]);
+            List<DeviceRoute> Of(IEnumerable<InstalledRoute> wanted, uint table) =>
+                wanted.Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, r.Destination.IsIPv4 ? indexes : indexes6, table)).ToList();
+            var own = Of(routes, NodePlanner.TunnelTable);
+            var handed = Of(transit ?? [], NodePlanner.TransitTable);
             // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last.
             var last = transit is null ? own : handed;
             var all = own.Concat(handed).ToList();
@@ -60,7 +63,7 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
     static DeviceRoute Route(InstalledRoute route, Dictionary<string, int> indexes, uint table) => new(
         route.Destination,
         route.Source?.Address,
-        route.Devices.Where(d => indexes.ContainsKey(d) && (route.Destination.IsIPv4 || LinuxIPv6.IsOn(d))).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
+        route.Devices.Where(indexes.ContainsKey).Select(d => new RouteHop(indexes[d])).Order().ToValueList(),
         route.Mtu,
         Protocol,
         table);

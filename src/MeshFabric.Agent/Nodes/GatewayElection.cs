@@ -40,7 +40,7 @@ public static class GatewayElection
         // Whoever had a slot before takes it again: its keys and its state are there.
         var own = slots.FirstOrDefault(s => s.Holder == node);
         var free = slots.Where(s => s.IsFree && s != own).OrderBy(s => s.Holder is null ? 0 : 1).ThenBy(s => s.Name, StringComparer.Ordinal).ToList();
-        if (own is not null && Candidates(nodes).Exists(n => n.Metadata.Name == node))
+        if (own is not null && IsCandidate(nodes, node))
         {
             return own.Name;
         }
@@ -83,15 +83,14 @@ public static class GatewayElection
     /// <param name="works">Whether a node is, for the cluster to see, the gateway of that name.</param>
     public static bool MayKeep(IReadOnlyCollection<V1Node> nodes, IReadOnlyList<GatewaySlot> slots, string node, Func<string, string, bool> works)
     {
-        var candidates = Candidates(nodes);
-        if (candidates.Exists(n => n.Metadata.Name == node) || !IsAnybodyFree(nodes, slots))
+        if (IsCandidate(nodes, node) || !IsAnybodyFree(nodes, slots))
         {
             return true;
         }
 
         var others = slots.Where(s => s.Holder != node).ToList();
         return others.Exists(s => s.IsFree || !works(s.Name, s.Holder!))
-            || others.Exists(s => string.CompareOrdinal(s.Holder, node) < 0 && !candidates.Exists(n => n.Metadata.Name == s.Holder));
+            || others.Exists(s => string.CompareOrdinal(s.Holder, node) < 0 && !IsCandidate(nodes, s.Holder!));
     }
 
     static List<V1Node> Candidates(IReadOnlyCollection<V1Node> nodes)

@@ -15,9 +15,6 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 {
     static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 
-    // Idle paths are probed once a second, and three lost probes make a gateway dead: after that nobody sends to it, by the overlay or by tunnels.
-    static readonly TimeSpan Drain = TimeSpan.FromSeconds(2);
-
     // Nodes follow what is published in much less.
     static readonly TimeSpan Following = TimeSpan.FromSeconds(1);
 
@@ -86,7 +83,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
 
         _drainedAt ??= time.GetTimestamp();
-        if (time.GetElapsedTime(_drainedAt.Value) < Drain)
+        if (time.GetElapsedTime(_drainedAt.Value) < GatewayRole.DrainTime)
         {
             return;
         }

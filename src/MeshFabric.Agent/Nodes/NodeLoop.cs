@@ -111,7 +111,6 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
                 _file.Write(facts);
             }
         }
-
     }
 
     // The gateway of this node relies on the way by others: it is told of it once it is there, and that it goes before it is taken away.

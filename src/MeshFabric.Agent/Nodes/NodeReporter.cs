@@ -26,8 +26,8 @@ sealed class NodeReporter(NodeSettings settings, ClusterApi api, TimeProvider ti
     }
 
     /// <param name="describe">What to tell of a failure; null ends the agent.</param>
-    public async Task RunAsync(Func<Exception, string?> describe, Action<string> tell, CancellationToken cancellationToken) =>
-        await Turns.RunAsync(TimeSpan.Zero, time, async cancel =>
+    public Task RunAsync(Func<Exception, string?> describe, Action<string> tell, CancellationToken cancellationToken) =>
+        Turns.RunAsync(TimeSpan.Zero, time, async cancel =>
         {
             await _signal.WaitAsync(Look, cancel);
             if (Volatile.Read(ref _seen) is { } seen && !cancel.IsCancellationRequested)

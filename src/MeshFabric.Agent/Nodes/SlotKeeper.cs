@@ -29,9 +29,6 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     // How long a gateway may fail before another node gets its slot.
     static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(60);
 
-    // Idle paths are probed once a second, and three lost probes make a gateway dead.
-    static readonly TimeSpan Drained = TimeSpan.FromSeconds(2);
-
     readonly SlotLeases _leases = new(api.Client, settings.Namespace, settings.Node, time);
     long? _renewedAt;
     long? _yieldsAt;
@@ -87,7 +84,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         var yields = mine is not null && !GatewayElection.MayKeep(nodes, slots, settings.Node, (name, node) => gateway.OthersCarry && IsPublished(name, node));
         _yieldsAt = yields ? _yieldsAt ?? time.GetTimestamp() : null;
         // Whoever takes it has the far gateways' tunnels moments later: by then nobody may send here any more.
-        if (yields && (!gateway.OthersCarry || time.GetElapsedTime(_yieldsAt!.Value) > Drained))
+        if (yields && (!gateway.OthersCarry || time.GetElapsedTime(_yieldsAt!.Value) > GatewayRole.DrainTime))
         {
             _yieldsAt = null;
             await _leases.ReleaseAsync(mine!, cancellationToken);

@@ -21,6 +21,9 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
 {
     static readonly TimeSpan EnrolmentCheck = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>How long a gateway must have been drained until nobody sends to it, by the overlay or by tunnels: idle paths are probed once a second, and three lost probes make it dead.</summary>
+    public static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(2);
+
     static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     // Whoever ran this long did not fail at once.

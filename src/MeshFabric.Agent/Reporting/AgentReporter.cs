@@ -53,29 +53,25 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWa
         }
 
         _due = false;
-        if (await SendAsync(config, appliedRevision, backend, readHost, cancellationToken))
+        var sent = false;
+        try
+        {
+            sent = await link.SendAsync(
+                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)), cancellationToken);
+        }
+        finally
+        {
+            // Also when the host could not be read: the next one tells.
+            if (!sent)
+            {
+                _due = true;
+            }
+        }
+
+        if (sent)
         {
             _lastComplete = now;
             await BeatAsync(appliedRevision, now, cancellationToken);
-        }
-        else
-        {
-            _due = true;
-        }
-    }
-
-    async Task<bool> SendAsync(GatewayConfig config, long appliedRevision, string backend, Func<GatewayConfig, Task<GatewayActual>> readHost, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await link.SendAsync(
-                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)), cancellationToken);
-        }
-        catch
-        {
-            // The host could not be read: the next one tells.
-            _due = true;
-            throw;
         }
     }
 

@@ -82,7 +82,7 @@ public sealed class AgentStateDirectory(string directory)
         if (!File.Exists(DeviceKeyFile))
         {
             // Another key would be one that nobody in the mesh knows.
-            throw new AgentStateException($"{DeviceKeyFile} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again") { IsDamage = true };
+            throw Damaged(DeviceKeyFile, "missing");
         }
 
         DeviceKey();
@@ -102,9 +102,12 @@ public sealed class AgentStateDirectory(string directory)
         }
         catch (FileNotFoundException e)
         {
-            throw new AgentStateException($"{e.FileName} is missing: restore it from a backup, or delete {Directory} and enrol this gateway again", e) { IsDamage = true };
+            throw Damaged(e.FileName!, "missing", e);
         }
     }
+
+    AgentStateException Damaged(string file, string how, Exception? inner = null) =>
+        new($"{file} is {how}: restore it from a backup, or delete {Directory} and enrol this gateway again", inner) { IsDamage = true };
 
     /// <summary>Moves all of it to a directory beside, in the place of what was set aside before, and tells which.</summary>
     public string SetAside()
@@ -159,7 +162,7 @@ public sealed class AgentStateDirectory(string directory)
         var bytes = new byte[PublicKey.Size];
         return Convert.TryFromBase64String(File.ReadAllText(DeviceKeyFile).Trim(), bytes, out var written) && written == PublicKey.Size
             ? new PrivateKey(bytes)
-            : throw new AgentStateException($"{DeviceKeyFile} is damaged: restore it from a backup, or delete {Directory} and enrol this gateway again") { IsDamage = true };
+            : throw Damaged(DeviceKeyFile, "damaged");
     }
 
     /// <summary>The last accepted facts; null when there are none. A damaged file is set aside: facts can be fetched anew.</summary>

@@ -26,8 +26,8 @@ static class HostileChecks
             for table in "ip calico" "ip flannel-ipv4" "ip6 flannel-ipv6"; do
               if nft list table $table >/run/table 2>/dev/null; then nft delete table $table; nft -f /run/table; fi
             done
+            conntrack -F 2>/dev/null
             """);
-        await row.OnNodesAsync("conntrack -F 2>/dev/null");
         await HealsSoonAsync(row, "all rules were written again");
     }
 

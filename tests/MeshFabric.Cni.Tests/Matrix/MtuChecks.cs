@@ -28,11 +28,7 @@ static class MtuChecks
     public static async Task BulkWithoutIcmpAsync(Row row)
     {
         var nodes = row.Lab.Topology.Nodes.Where(n => n.Cluster == row.Cluster || n.Cluster == MatrixMesh.Hub).ToList();
-        foreach (var node in nodes)
-        {
-            await row.Lab.ShellAsync(node.Name, Block, Cancellation);
-        }
-
+        await row.OnAsync(nodes, Block);
         try
         {
             await BothAsync(row);
@@ -51,10 +47,7 @@ static class MtuChecks
         }
         finally
         {
-            foreach (var node in nodes)
-            {
-                await row.Lab.ShellAsync(node.Name, "nft delete table inet mtu-block", Cancellation);
-            }
+            await row.OnAsync(nodes, "nft delete table inet mtu-block");
         }
     }
 

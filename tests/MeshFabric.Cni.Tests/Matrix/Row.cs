@@ -175,9 +175,11 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     }
 
     /// <summary>Runs a script in each node.</summary>
-    public async Task OnNodesAsync(string script)
+    public Task OnNodesAsync(string script) => OnAsync(Nodes, script);
+
+    public async Task OnAsync(IEnumerable<LabHost> nodes, string script)
     {
-        foreach (var node in Nodes)
+        foreach (var node in nodes)
         {
             await Lab.ShellAsync(node.Name, script, Cancellation);
         }

@@ -30,7 +30,7 @@ public static class NetworkPolicies
     {
         foreach (var node in cluster.Nodes.Where(n => n.IsOn))
         {
-            await lab.ShellAsync(node.Name, $"iptables -D FORWARD -j {Chain} || true; iptables-save -t filter | sed -n -E 's/^:({Chain}|KUBE-POD-FW-[^ ]*).*/\\1/p' | while read c; do iptables -F $c; done; iptables-save -t filter | sed -n -E 's/^:({Chain}|KUBE-POD-FW-[^ ]*).*/\\1/p' | while read c; do iptables -X $c; done", cancellationToken);
+            await lab.ShellAsync(node.Name, $"iptables -D FORWARD -j {Chain} || true; chains=$(iptables-save -t filter | sed -n -E 's/^:({Chain}|KUBE-POD-FW-[^ ]*).*/\\1/p'); for c in $chains; do iptables -F $c; done; for c in $chains; do iptables -X $c; done", cancellationToken);
         }
     }
 
