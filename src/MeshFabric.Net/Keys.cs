@@ -81,6 +81,16 @@ public sealed class PrivateKey : IEquatable<PrivateKey>
         return new PublicKey(bytes);
     }
 
+    /// <summary>The secret that this key and another's public key share, the same from either side (RFC 7748, 6.1).</summary>
+    /// <exception cref="ArgumentException">The public key is a point of small order: whoever sent it knows the secret without any key.</exception>
+    public byte[] Agree(PublicKey other)
+    {
+        var shared = new byte[PublicKey.Size];
+        return X25519.CalculateAgreement(_bytes, 0, other.Bytes.ToArray(), 0, shared, 0)
+            ? shared
+            : throw new ArgumentException($"{other} is no key that a secret can be shared with", nameof(other));
+    }
+
     public bool Equals(PrivateKey? other) => other is not null && CryptographicOperations.FixedTimeEquals(_bytes, other._bytes);
 
     public override bool Equals(object? obj) => Equals(obj as PrivateKey);

@@ -71,6 +71,8 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             e.HasIndex(r => new { r.ClusterId, r.Ordinal }).IsUnique();
             e.HasIndex(r => r.PublicKey).IsUnique();
             Json(e.Property(r => r.Findings));
+            Json(e.Property(r => r.ObservedEndpoints));
+            Json(e.Property(r => r.Relays));
             e.Property(r => r.Actual).HasColumnType("jsonb");
         });
         modelBuilder.Entity<TunnelReportRow>(e =>

@@ -124,6 +124,11 @@ public sealed class GatewayRow
     /// <summary>As of <see cref="GatewayFacts.Drained"/>.</summary>
     public bool Drained { get; set; }
 
+    // As of GatewayFacts: what its agent and others' told of the way to it.
+    public List<string> PrivateEndpoints { get; set; } = [];
+    public ValueList<ObservedEndpoint> ObservedEndpoints { get; set; } = [];
+    public ValueList<RelayFacts> Relays { get; set; } = [];
+
     public DateTimeOffset CreatedAt { get; set; }
 
     /// <summary>The join token that admitted it: the same agent may ask again when an answer was lost.</summary>
@@ -155,6 +160,9 @@ public sealed class GatewayRow
         TunnelAddresses.Select(a => a.ToCidr()).Order().ToValueList())
     {
         Drained = Drained,
+        PrivateEndpoints = PrivateEndpoints.Select(UdpEndpoint.Parse).ToValueList(),
+        ObservedEndpoints = ObservedEndpoints,
+        Relays = Relays,
     };
 }
 

@@ -322,9 +322,19 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<string>("ObservedEndpoints")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("observed_endpoints");
+
                     b.Property<int>("Ordinal")
                         .HasColumnType("integer")
                         .HasColumnName("ordinal");
+
+                    b.PrimitiveCollection<List<string>>("PrivateEndpoints")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("private_endpoints");
 
                     b.Property<string>("PublicKey")
                         .IsRequired()
@@ -334,6 +344,11 @@ namespace MeshFabric.Schema.Changes
                     b.Property<bool>("Reachable")
                         .HasColumnType("boolean")
                         .HasColumnName("reachable");
+
+                    b.Property<string>("Relays")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("relays");
 
                     b.Property<DateTimeOffset?>("ReportedAt")
                         .HasColumnType("timestamp with time zone")

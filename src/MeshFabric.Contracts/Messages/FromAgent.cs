@@ -32,7 +32,11 @@ public sealed record GatewayReported(
     GatewayActual? Actual);
 
 /// <summary>Read back from the host, for <c>mfctl explain</c>.</summary>
-public sealed record GatewayActual(ValueList<ActualDevice> Devices, ValueList<ActualRoute> Routes, bool FirewallInPlace);
+public sealed record GatewayActual(ValueList<ActualDevice> Devices, ValueList<ActualRoute> Routes, bool FirewallInPlace)
+{
+    /// <summary>Host prefixes (/32) of the addresses that outer packets leave by; sorted.</summary>
+    public ValueList<Cidr> Addresses { get; init; } = [];
+}
 
 public sealed record ActualDevice(string Name, int ListenPort, int Mtu, ValueList<ActualPeer> Peers);
 

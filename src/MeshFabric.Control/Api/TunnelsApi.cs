@@ -66,10 +66,11 @@ public static class TunnelsApi
             var b = Side(pair.B, pair.A, out var bFresh);
             var newest = new[] { a?.ReportedAt, b?.ReportedAt, view.Gateway(pair.A.Cluster.Name, pair.A.Gateway.Name).CreatedAt, view.Gateway(pair.B.Cluster.Name, pair.B.Gateway.Name).CreatedAt }.Max()!.Value;
             var created = new[] { view.Gateway(pair.A.Cluster.Name, pair.A.Gateway.Name).CreatedAt, view.Gateway(pair.B.Cluster.Name, pair.B.Gateway.Name).CreatedAt }.Max();
+            var relay = a?.Relay ?? b?.Relay;
             return new TunnelResource(
                 new Metadata(Key(pair), $"{pair.A.Gateway.Id}--{pair.B.Gateway.Id}", $"{newest.ToUnixTimeMilliseconds()}", created, new Dictionary<string, string>()),
                 TunnelPairs.Spec(pair.A, pair.B),
-                new TunnelStatus(Worse(aFresh ? a : null, bFresh ? b : null), "direct", a, b));
+                new TunnelStatus(Worse(aFresh ? a : null, bFresh ? b : null), relay is null ? "direct" : "relayed", a, b) { Relay = relay });
         }
 
         TunnelSide? Side(GatewayOf near, GatewayOf far, out bool fresh)
@@ -81,7 +82,7 @@ public static class TunnelsApi
             }
 
             var r = row.Report;
-            return new TunnelSide(r.State, r.Endpoint, r.LastHandshake, r.RoundTripSeconds, r.LossRatio, r.ReceivedBytes, r.SentBytes, row.ReportedAt);
+            return new TunnelSide(r.State, r.Endpoint, r.LastHandshake, r.RoundTripSeconds, r.LossRatio, r.ReceivedBytes, r.SentBytes, row.ReportedAt) { JitterSeconds = r.JitterSeconds, Relay = r.Relay };
         }
 
         // What a side said that is not heard of any more says nothing about now.

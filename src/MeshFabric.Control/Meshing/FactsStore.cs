@@ -54,6 +54,7 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
             var result = await change(open);
             if (open.ChangesFacts)
             {
+                await HiddenGateways.ApplyAsync(open, token);
                 mesh.Revision = open.Revision;
             }
 

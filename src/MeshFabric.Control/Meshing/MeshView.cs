@@ -48,7 +48,7 @@ public sealed class MeshView
     public ClusterResource Show(ClusterRow row)
     {
         var facts = _facts[row.Id];
-        var wanted = facts.Gateways.Sum(g => TunnelPairs.Count(Facts, facts, g));
+        var wanted = facts.Gateways.Count * TunnelPairs.Count(Facts, facts);
         var connected = row.Gateways.Where(Heard).Sum(g => _connected.GetValueOrDefault(g.Id));
         var heard = row.Gateways.Count(Heard);
         var state = row.Gateways.Count == 0 ? "pending"
@@ -71,7 +71,7 @@ public sealed class MeshView
             new Metadata($"{cluster.Name}/{row.Name}", row.Id, $"{cluster.Revision}-{(row.LastSeen ?? row.CreatedAt).ToUnixTimeMilliseconds()}", row.CreatedAt, new Dictionary<string, string>()),
             new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained },
             new GatewayStatus(Heard(row) ? "connected" : "unreachable", row.LastSeen, row.AgentVersion, row.Backend, row.FactsRevision, row.AppliedRevision,
-                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster, facts), row.Findings));
+                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster), row.Findings));
     }
 
     IReadOnlyList<Condition> Conditions(ClusterRow row, int heard)

@@ -11,7 +11,7 @@ public sealed record GatewayOf(ClusterFacts Cluster, GatewayFacts Gateway)
     public string Name => $"{Cluster.Name}.{Gateway.Name}";
 }
 
-/// <summary>The tunnels that the facts want: every pair of gateways of different clusters of which at least one can be dialled.</summary>
+/// <summary>The tunnels that the facts want: every pair of gateways of different clusters.</summary>
 public static class TunnelPairs
 {
     /// <summary>Ordered by name, lazily: a mesh of a thousand clusters has millions.</summary>
@@ -24,7 +24,7 @@ public static class TunnelPairs
             for (var j = i + 1; j < gateways.Count; j++)
             {
                 var b = gateways[j];
-                if (Wanted(a, b) && (cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster))
+                if (a.Cluster.Id != b.Cluster.Id && (cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster))
                 {
                     yield return (a, b);
                 }
@@ -35,35 +35,23 @@ public static class TunnelPairs
     public static string NameOf(GatewayOf a, GatewayOf b) => $"{a.Name}--{b.Name}";
 
     /// <summary>How many tunnels a gateway should have.</summary>
-    public static int Count(MeshFacts facts, ClusterFacts cluster, GatewayFacts gateway)
-    {
-        var self = new GatewayOf(cluster, gateway);
-        return facts.Clusters.Sum(c => c.Gateways.Count(g => Wanted(self, new GatewayOf(c, g))));
-    }
+    public static int Count(MeshFacts facts, ClusterFacts cluster) => facts.Clusters.Sum(c => c.Id == cluster.Id ? 0 : c.Gateways.Count);
 
     /// <summary>How many tunnels there should be in all, without listing them.</summary>
     public static long Count(MeshFacts facts)
     {
-        // All pairs, less those of one cluster, and the same again for pairs of which neither can be dialled.
-        var all = Pairs(facts.Clusters.Select(c => (long)c.Gateways.Count).ToList());
-        return all - Pairs(facts.Clusters.Select(c => (long)c.Gateways.Count(g => g.Endpoints.Count == 0)).ToList());
+        // All pairs, less those of one cluster.
+        var (total, same) = (facts.Clusters.Sum(c => (long)c.Gateways.Count), facts.Clusters.Sum(c => (long)c.Gateways.Count * c.Gateways.Count));
+        return ((total * total) - same) / 2;
     }
 
     public static TunnelSpec Spec(GatewayOf a, GatewayOf b)
     {
-        var aInitiates = b.Gateway.Endpoints.Count > 0 && (a.Gateway.Endpoints.Count == 0 || a.Gateway.PublicKey.CompareTo(b.Gateway.PublicKey) < 0);
+        var aInitiates = MeshPlanner.Initiates(a.Gateway, b.Gateway);
         return new TunnelSpec(End(a, b, aInitiates), End(b, a, !aInitiates));
     }
 
     // The device of either end is named by the plane of the other.
     static TunnelEnd End(GatewayOf near, GatewayOf far, bool initiates) =>
         new(near.Cluster.Name, near.Gateway.Name, $"{MeshPlanner.DevicePrefix}{far.Gateway.Ordinal}", near.Gateway.PublicKey, initiates);
-
-    static bool Wanted(GatewayOf a, GatewayOf b) => a.Cluster.Id != b.Cluster.Id && (a.Gateway.Endpoints.Count > 0 || b.Gateway.Endpoints.Count > 0);
-
-    static long Pairs(List<long> sizes)
-    {
-        var total = sizes.Sum();
-        return ((total * total) - sizes.Sum(s => s * s)) / 2;
-    }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
@@ -13,8 +14,10 @@ using Microsoft.EntityFrameworkCore;
 namespace MeshFabric.Control.Reporting;
 
 /// <summary>Stores what agents say, under the id that the broker vouches for. Everything may come twice or late.</summary>
-public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
+public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, HiddenGateways hidden, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
 {
+    const int MostAddresses = 4;
+
     public async Task OnHeartbeatAsync(string gatewayId, AgentHeartbeat message, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -53,6 +56,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     public async Task OnGatewayReportedAsync(string gatewayId, GatewayReported message, CancellationToken cancellationToken)
     {
         await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
+        var moved = false;
         await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
         {
             await using var db = await contexts.CreateDbContextAsync(token);
@@ -62,11 +66,44 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, token);
             if (gateway is not null)
             {
-                await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
+                moved = await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
                 await db.SaveChangesAsync(token);
                 await transaction.CommitAsync(token);
             }
         }, cancellationToken);
+        if (moved)
+        {
+            await hidden.ReconcileAsync(cancellationToken);
+        }
+
+        if (message.Actual is { } actual)
+        {
+            await StoreAddressesAsync(gatewayId, actual.Addresses, cancellationToken);
+        }
+    }
+
+    /// <summary>Of a gateway that can only dial out they are facts: whoever is in the same network may reach it there.</summary>
+    async Task StoreAddressesAsync(string gatewayId, ValueList<Cidr> addresses, CancellationToken cancellationToken)
+    {
+        if (await facts.ReadAsync(db => DifferAsync(db), cancellationToken))
+        {
+            await facts.ChangeAsync(async change =>
+            {
+                if (await change.Db.Gateways.SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { } gateway)
+                {
+                    gateway.PrivateEndpoints = Of(gateway);
+                    change.Touch(await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken));
+                }
+
+                return true;
+            }, cancellationToken);
+        }
+
+        async Task<bool> DifferAsync(MeshDbContext db) =>
+            await db.Gateways.AsNoTracking().SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { Endpoints.Count: 0 } gateway && !gateway.PrivateEndpoints.SequenceEqual(Of(gateway));
+
+        List<string> Of(GatewayRow gateway) => addresses.Where(a => a.IsIPv4 && a.Length == a.MaxLength && !IPAddress.IsLoopback(a.Address)).Take(MostAddresses)
+            .Select(a => $"{new UdpEndpoint(a.Address, gateway.ListenPort)}").ToList();
     }
 
     public async Task OnInventoryReportedAsync(string gatewayId, InventoryReported message, CancellationToken cancellationToken)
@@ -116,7 +153,8 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             .ExecuteUpdateAsync(a => a.SetProperty(r => r.Results, results), cancellationToken);
     }
 
-    static Task StoreReportAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>True when a gateway that can only dial out is seen elsewhere, or again, or no longer.</summary>
+    static Task<bool> StoreReportAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
     {
         gateway.LastSeen = now;
         gateway.AgentVersion = Short(message.AgentVersion);
@@ -133,13 +171,14 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         return StoreTunnelsAsync(db, gateway, message, now, cancellationToken);
     }
 
-    static async Task StoreTunnelsAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
+    static async Task<bool> StoreTunnelsAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var rows = await db.TunnelReports.Where(r => r.GatewayId == gateway.Id).ToDictionaryAsync(r => (r.PeerCluster, r.PeerGateway), cancellationToken);
         var peers = await PeersAsync(db, gateway, message, cancellationToken);
+        var moved = false;
         foreach (var report in message.Tunnels.DistinctBy(t => (t.PeerCluster, t.PeerGateway)))
         {
-            if (!peers.Contains((report.PeerCluster, report.PeerGateway)))
+            if (!peers.TryGetValue((report.PeerCluster, report.PeerGateway), out var isHidden))
             {
                 // Removed meanwhile, or made up.
                 continue;
@@ -170,6 +209,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
                 });
             }
 
+            moved |= isHidden && gateway.Endpoints.Count > 0 && (row.State != report.State || row.Report.Endpoint != report.Endpoint || db.Entry(row).State == EntityState.Added);
             row.Report = report;
             row.State = report.State;
             row.ReportedAt = now;
@@ -179,15 +219,17 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         {
             db.TunnelReports.RemoveRange(rows.Values);
         }
+
+        return moved;
     }
 
-    /// <summary>Those that the message names and that there are: nobody else can be at the far end of a tunnel.</summary>
-    static async Task<HashSet<(string Cluster, string Gateway)>> PeersAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, CancellationToken cancellationToken)
+    /// <summary>Those that the message names and that there are: nobody else can be at the far end of a tunnel. True: it can only dial out.</summary>
+    static async Task<Dictionary<(string Cluster, string Gateway), bool>> PeersAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, CancellationToken cancellationToken)
     {
         var names = message.Tunnels.Select(t => t.PeerCluster).Distinct().ToArray();
         var peers = await db.Gateways.Where(g => g.ClusterId != gateway.ClusterId && names.Contains(g.Cluster!.Name))
-            .Select(g => new { Cluster = g.Cluster!.Name, g.Name }).ToListAsync(cancellationToken);
-        return peers.Select(p => (p.Cluster, p.Name)).ToHashSet();
+            .Select(g => new { Cluster = g.Cluster!.Name, g.Name, IsHidden = g.Endpoints.Count == 0 }).ToListAsync(cancellationToken);
+        return peers.ToDictionary(p => (p.Cluster, p.Name), p => p.IsHidden);
     }
 
     async Task SendSnapshotAsync(string gatewayId, CancellationToken cancellationToken) =>

@@ -72,6 +72,8 @@ public static class ControlHost
         services.AddHostedService(provider => provider.GetRequiredService<BrokerReconciler>());
         services.AddHostedService<FactsPublisher>();
         services.AddHostedService<Liveness>();
+        services.AddSingleton<HiddenGateways>();
+        services.AddHostedService(provider => provider.GetRequiredService<HiddenGateways>());
         services.AddSingleton<MeshMetrics>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshMetrics>());
         services.AddMeshTelemetry("meshfabric-control", MeshMetrics.MeterName);

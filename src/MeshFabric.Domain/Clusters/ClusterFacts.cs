@@ -102,4 +102,30 @@ public sealed record GatewayFacts(
     /// <summary>It is to carry nothing while another gateway of its cluster can: its node is about to be worked on.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Drained { get; init; }
+
+    /// <summary>Addresses of its own host, with the port of plane 0: of use to whoever is in the same network. Only of a gateway that can only dial out.</summary>
+    public ValueList<UdpEndpoint> PrivateEndpoints { get; init; } = [];
+
+    /// <summary>Where its devices send from as others see it, outside of its NAT; sorted. Only of a gateway that can only dial out.</summary>
+    public ValueList<ObservedEndpoint> ObservedEndpoints { get; init; } = [];
+
+    /// <summary>Pairs of other gateways that it hands packets on between; sorted by ports.</summary>
+    public ValueList<RelayFacts> Relays { get; init; } = [];
+}
+
+/// <summary>A mapping of a NAT (RFC 4787), the same towards all who see it.</summary>
+/// <param name="Plane">Of the gateway's device behind it.</param>
+public sealed record ObservedEndpoint(int Plane, UdpEndpoint Endpoint) : IComparable<ObservedEndpoint>
+{
+    public int CompareTo(ObservedEndpoint? other) => (Plane, Endpoint).CompareTo((other?.Plane ?? -1, other?.Endpoint!));
+}
+
+/// <summary>What comes by one of the ports leaves by the other one, to whoever was last heard there. It stays encrypted from end to end.</summary>
+/// <param name="First">Id of the gateway that sends to <paramref name="FirstPort"/>; sorts before the second.</param>
+public sealed record RelayFacts(string First, int FirstPort, string Second, int SecondPort)
+{
+    public bool Joins(string one, string other) => (First == one && Second == other) || (First == other && Second == one);
+
+    /// <summary>Where this gateway sends to.</summary>
+    public int PortOf(string gateway) => gateway == First ? FirstPort : SecondPort;
 }

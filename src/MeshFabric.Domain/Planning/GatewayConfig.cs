@@ -22,6 +22,9 @@ public sealed record GatewayConfig(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Drained { get; init; }
 
+    /// <summary>Pairs of far gateways that this one hands packets on between; sorted by ports.</summary>
+    public ValueList<RelayedPair> Relays { get; init; } = [];
+
     /// <summary>Nothing: what a gateway that has left runs.</summary>
     public static GatewayConfig None(long revision, string cluster, string gateway) =>
         new(revision, cluster, gateway, [], [], FirewallConfig.None, []);
@@ -47,7 +50,42 @@ public sealed record TunnelPeer(
     bool Initiates,
     int KeepaliveSeconds,
     ValueList<Cidr> AllowedIps,
-    ValueList<Cidr> TunnelAddresses);
+    ValueList<Cidr> TunnelAddresses)
+{
+    /// <summary>Ways that are to be tried where both sides can only dial out; empty where one can be dialled. Sorted: the better kinds first.</summary>
+    public ValueList<PathCandidate> Candidates { get; init; } = [];
+}
+
+/// <summary>Where a far device may be reached though it stands behind a NAT; whether it is, only a check tells.</summary>
+/// <param name="Relay">CLUSTER/GATEWAY of the relay; empty for all other kinds.</param>
+public sealed record PathCandidate(CandidateKind Kind, UdpEndpoint Endpoint, string Relay = "");
+
+/// <summary>Sorted by preference.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CandidateKind>))]
+public enum CandidateKind
+{
+    /// <summary>An address of the far host itself.</summary>
+    [JsonStringEnumMemberName("private")]
+    Private,
+
+    /// <summary>As other gateways see it (RFC 8445: server-reflexive).</summary>
+    [JsonStringEnumMemberName("observed")]
+    Observed,
+
+    /// <summary>Where one of its checks came from (RFC 8445: peer-reflexive).</summary>
+    [JsonStringEnumMemberName("learned")]
+    Learned,
+
+    /// <summary>By a third gateway that hands on what it cannot read.</summary>
+    [JsonStringEnumMemberName("relay")]
+    Relay,
+}
+
+/// <summary>One pair that is relayed here, each side with the peer's key that tells who it is.</summary>
+public sealed record RelayedPair(RelayedSide First, RelayedSide Second);
+
+/// <param name="Port">UDP port here that it sends to and is answered from.</param>
+public sealed record RelayedSide(string Cluster, string Gateway, PublicKey PublicKey, int Port);
 
 /// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP).</summary>
 /// <param name="Source">Host prefix of the source hint: a tunnel address, so that this gateway's own ICMP errors are answerable.</param>

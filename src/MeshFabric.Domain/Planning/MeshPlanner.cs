@@ -27,7 +27,8 @@ public static class MeshPlanner
         }
 
         var remotes = clusters.Where(c => c.Id != clusterId).Select(c => View(c, cluster, findings)).ToList();
-        var devices = Devices(facts.Settings, gateway, remotes, findings);
+        var relays = RelaysOf(gateway, cluster, clusters);
+        var devices = Devices(facts.Settings, gateway, remotes, relays, findings);
         return new GatewayConfig(
             facts.Revision,
             cluster.Name,
@@ -39,6 +40,7 @@ public static class MeshPlanner
         {
             Ordinal = gateway.Ordinal,
             Drained = gateway.Drained,
+            Relays = Relayed(gateway, remotes),
         };
     }
 
@@ -66,19 +68,20 @@ public static class MeshPlanner
         return new Remote(far, seen.ToValueList());
     }
 
-    static ValueList<TunnelDevice> Devices(MeshSettings settings, GatewayFacts self, List<Remote> remotes, List<Finding> findings)
+    static ValueList<TunnelDevice> Devices(MeshSettings settings, GatewayFacts self, List<Remote> remotes, ILookup<string, PathCandidate> relays, List<Finding> findings)
     {
         var byPlane = new SortedDictionary<int, List<TunnelPeer>>();
         foreach (var remote in remotes)
         {
             foreach (var far in remote.Facts.Gateways)
             {
-                if (self.Endpoints.Count == 0 && far.Endpoints.Count == 0)
+                var candidates = self.Endpoints.Count == 0 && far.Endpoints.Count == 0 ? Candidates(self, far, relays) : [];
+                if (self.Endpoints.Count == 0 && far.Endpoints.Count == 0 && candidates.Count == 0)
                 {
+                    // Planned all the same: what is for the other side goes nowhere, and not in clear to wherever the host sends what it does not know.
                     findings.Add(new Finding(FindingSeverity.Error, "tunnel-no-endpoint", $"gateway/{remote.Facts.Name}/{far.Name}",
-                        $"Neither this gateway nor {remote.Facts.Name}/{far.Name} has an endpoint that can be dialled.",
-                        "Give at least one of them an endpoint: meshfabric-agent join --endpoint ADDRESS:PORT."));
-                    continue;
+                        $"Neither this gateway nor {remote.Facts.Name}/{far.Name} has an endpoint that can be dialled, and no third gateway of the mesh sees both.",
+                        "Give at least one of them, or a gateway of a third cluster, an endpoint: meshfabric-agent join --endpoint ADDRESS:PORT."));
                 }
 
                 if (!byPlane.TryGetValue(far.Ordinal, out var peers))
@@ -86,7 +89,7 @@ public static class MeshPlanner
                     byPlane[far.Ordinal] = peers = [];
                 }
 
-                peers.Add(Peer(settings, self, remote, far));
+                peers.Add(Peer(settings, self, remote, far) with { Candidates = candidates });
             }
         }
 
@@ -114,8 +117,45 @@ public static class MeshPlanner
     }
 
     // Exactly one side of a pair, and both sides find the same one: crossing initiations under traffic can lock up for 5 to 20 s.
-    static bool Initiates(GatewayFacts self, GatewayFacts far) =>
-        far.Endpoints.Count > 0 && (self.Endpoints.Count == 0 || self.PublicKey.CompareTo(far.PublicKey) < 0);
+    /// <summary>Whether <paramref name="self"/> is the side of this pair that starts handshakes.</summary>
+    public static bool Initiates(GatewayFacts self, GatewayFacts far) => (self.Endpoints.Count, far.Endpoints.Count) switch
+    {
+        (0, > 0) => true,
+        ( > 0, 0) => false,
+        _ => self.PublicKey.CompareTo(far.PublicKey) < 0,
+    };
+
+    static ValueList<PathCandidate> Candidates(GatewayFacts self, GatewayFacts far, ILookup<string, PathCandidate> relays) =>
+        far.PrivateEndpoints.Select(e => new PathCandidate(CandidateKind.Private, e.WithPort(e.Port + self.Ordinal)))
+            .Concat(far.ObservedEndpoints.Where(o => o.Plane == self.Ordinal).Select(o => new PathCandidate(CandidateKind.Observed, o.Endpoint)))
+            .Concat(relays[far.Id])
+            .DistinctBy(c => c.Endpoint)
+            .ToValueList();
+
+    /// <summary>By far gateway, where this one may be reached by a third: only by one that both have a tunnel to, for that is how it knows them.</summary>
+    static ILookup<string, PathCandidate> RelaysOf(GatewayFacts self, ClusterFacts own, IReadOnlyList<ClusterFacts> clusters) => clusters
+        .Where(c => c.Id != own.Id)
+        .SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g, Address: g.Endpoints.FirstOrDefault(RelayPlanner.CanRelay)))
+        .Where(r => r.Address is not null)
+        .SelectMany(r => r.Gateway.Relays.Where(p => p.First == self.Id || p.Second == self.Id), (r, p) => (
+            Far: p.First == self.Id ? p.Second : p.First,
+            Candidate: new PathCandidate(CandidateKind.Relay, r.Address!.WithPort(p.PortOf(self.Id)), $"{r.Cluster.Name}/{r.Gateway.Name}")))
+        .ToLookup(r => r.Far, r => r.Candidate, StringComparer.Ordinal);
+
+    static ValueList<RelayedPair> Relayed(GatewayFacts self, List<Remote> remotes)
+    {
+        if (self.Relays.Count == 0)
+        {
+            return [];
+        }
+
+        var sides = remotes.SelectMany(r => r.Facts.Gateways, (r, g) => (r.Facts.Name, Gateway: g)).ToDictionary(g => g.Gateway.Id, StringComparer.Ordinal);
+        return self.Relays.Where(r => sides.ContainsKey(r.First) && sides.ContainsKey(r.Second))
+            .Select(r => new RelayedPair(Side(r.First, r.FirstPort), Side(r.Second, r.SecondPort)))
+            .ToValueList();
+
+        RelayedSide Side(string id, int port) => new(sides[id].Name, sides[id].Gateway.Name, sides[id].Gateway.PublicKey, port);
+    }
 
     static ValueList<MeshRoute> Routes(GatewayFacts self, List<Remote> remotes, ValueList<TunnelDevice> devices)
     {

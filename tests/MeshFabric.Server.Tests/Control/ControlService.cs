@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
+using MeshFabric.Control.Meshing;
 using MeshFabric.Control.Messaging;
 using MeshFabric.Control.Pki;
 using MeshFabric.Control.Setup;
@@ -49,6 +50,8 @@ public sealed class ControlService : IAsyncDisposable
 
     /// <summary>Where messages of agents end, without the broker and its guard.</summary>
     public IAgentInbox Inbox => _app.Services.GetRequiredService<IAgentInbox>();
+
+    public Task<Domain.MeshFacts> FactsAsync(CancellationToken cancellationToken) => _app.Services.GetRequiredService<FactsStore>().LoadAsync(cancellationToken);
 
     public HttpClient Anonymous { get; }
     public HttpClient Admin { get; }
@@ -100,12 +103,12 @@ public sealed class ControlService : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync<JoinTokenResource>(MeshJson.Options, cancellationToken))!.Status.Token!;
     }
 
-    public Task<HttpResponseMessage> EnrolAsync(string token, string cluster, string gateway, string? podCidr, CancellationToken cancellationToken, Net.PublicKey? key = null)
+    public Task<HttpResponseMessage> EnrolAsync(string token, string cluster, string gateway, string? podCidr, CancellationToken cancellationToken, Net.PublicKey? key = null, bool hidden = false)
     {
         using var signing = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=agent", signing, HashAlgorithmName.SHA256).CreateSigningRequestPem();
         var inventory = podCidr is null ? null : new InventoryDocument("site", null, null, null, null, [podCidr], null, null, null);
-        var body = new CreateEnrolment(token, cluster, gateway, (key ?? Net.PrivateKey.Generate().ToPublicKey()).ToString(), 51820, ["192.0.2.1:51820"], request, "test", inventory);
+        var body = new CreateEnrolment(token, cluster, gateway, (key ?? Net.PrivateKey.Generate().ToPublicKey()).ToString(), 51820, hidden ? [] : ["192.0.2.1:51820"], request, "test", inventory);
         return Anonymous.PostAsJsonAsync("/api/v1/enrolments", body, MeshJson.Options, cancellationToken);
     }
 

@@ -15,8 +15,12 @@ public sealed record TunnelSpec(TunnelEnd A, TunnelEnd B);
 public sealed record TunnelEnd(string Cluster, string Gateway, string Device, PublicKey PublicKey, bool Initiates);
 
 /// <param name="State">The worse of both sides: connected, connecting, down, unknown.</param>
-/// <param name="Path">direct (relayed comes with relays).</param>
-public sealed record TunnelStatus(string State, string Path, TunnelSide? A, TunnelSide? B);
+/// <param name="Path">direct or relayed.</param>
+public sealed record TunnelStatus(string State, string Path, TunnelSide? A, TunnelSide? B)
+{
+    /// <summary>CLUSTER/GATEWAY that hands the packets on; null when the path is direct.</summary>
+    public string? Relay { get; init; }
+}
 
 /// <summary>What one side saw.</summary>
 public sealed record TunnelSide(
@@ -27,4 +31,10 @@ public sealed record TunnelSide(
     double? LossRatio,
     ulong ReceivedBytes,
     ulong SentBytes,
-    DateTimeOffset ReportedAt);
+    DateTimeOffset ReportedAt)
+{
+    public double? JitterSeconds { get; init; }
+
+    /// <summary>CLUSTER/GATEWAY by which this side sends; null when it sends to the other side itself.</summary>
+    public string? Relay { get; init; }
+}

@@ -68,13 +68,46 @@ public sealed class MeshPlannerTests
     }
 
     [Fact]
-    public void Two_gateways_that_can_only_dial_out_have_no_tunnel_and_a_finding()
+    public void Two_gateways_that_can_only_dial_out_and_that_nobody_sees_have_a_tunnel_that_carries_nothing_and_a_finding()
     {
         var silent = Three with { Clusters = Three.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Endpoints = [] }).ToValueList() }).ToValueList() };
         var config = Meshes.Plan(silent, "aurora");
-        Assert.Empty(config.Devices);
-        Assert.Empty(config.Routes);
+        Assert.All(config.Devices.SelectMany(d => d.Peers), p => Assert.Empty(p.Candidates));
+        // What is for the others must not leave in clear.
+        Assert.Equal(Meshes.Plan(Three, "aurora").Routes, config.Routes);
         Assert.Equal(4, config.Findings.Count(f => f.Code == "tunnel-no-endpoint"));
+    }
+
+    [Fact]
+    public void Two_gateways_that_can_only_dial_out_try_what_others_see_of_them_and_the_relays_each_by_its_own_port()
+    {
+        var facts = Meshes.Hidden(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]), ("cirrus", 1, ["10.30.0.0/16"]), ("delta", 1, ["10.40.0.0/16"])), "aurora", "borealis");
+        facts = facts with
+        {
+            Clusters = facts.Clusters.Select(c => c.Name != "aurora" ? c : c with
+            {
+                Gateways = [c.Gateways[0] with { PrivateEndpoints = [UdpEndpoint.Parse("192.168.0.11:51820")], ObservedEndpoints = [new(0, UdpEndpoint.Parse("203.0.113.7:1000")), new(1, UdpEndpoint.Parse("203.0.113.7:1001"))] }],
+            }).ToValueList(),
+        };
+        var (first, second) = (Peer(Meshes.Plan(facts, "borealis", 0), "aurora"), Peer(Meshes.Plan(facts, "borealis", 1), "aurora"));
+        Assert.Equal(["private 192.168.0.11:51820", "observed 203.0.113.7:1000"], Texts(first).Take(2));
+        // Its second gateway is answered by another device, with a port and a mapping of its own.
+        Assert.Equal(["private 192.168.0.11:51821", "observed 203.0.113.7:1001"], Texts(second).Take(2));
+
+        var back = Peer(Meshes.Plan(facts, "aurora"), "borealis");
+        Assert.NotEqual(back.Initiates, first.Initiates);
+        foreach (var relay in new[] { "cirrus/gw1", "delta/gw1" })
+        {
+            var (ours, theirs) = (first.Candidates.Single(c => c.Relay == relay).Endpoint, back.Candidates.Single(c => c.Relay == relay).Endpoint);
+            Assert.Equal(ours.Address, theirs.Address);
+            Assert.NotEqual(ours.Port, theirs.Port);
+            var pair = Meshes.Plan(facts, relay[..relay.IndexOf('/')]).Relays.Single(r => (r.First.Port, r.Second.Port) == (Math.Min(ours.Port, theirs.Port), Math.Max(ours.Port, theirs.Port)));
+            Assert.Equal(ours.Port, pair.First.Cluster == "borealis" ? pair.First.Port : pair.Second.Port);
+        }
+
+        static TunnelPeer Peer(GatewayConfig config, string cluster) => config.Devices.SelectMany(d => d.Peers).First(p => p.Cluster == cluster);
+
+        static IEnumerable<string> Texts(TunnelPeer peer) => peer.Candidates.Select(c => $"{c.Kind.ToString().ToLowerInvariant()} {c.Endpoint}");
     }
 
     [Fact]

@@ -40,6 +40,14 @@ static class Meshes
         return new MeshFacts(revision, settings, facts.Select(f => f with { Prefixes = prefixes[f.Id].Prefixes }).OrderBy(f => f.Name, StringComparer.Ordinal).ToValueList());
     }
 
+    /// <summary>These clusters' gateways can only dial out; the others relay.</summary>
+    public static MeshFacts Hidden(MeshFacts facts, params string[] clusters)
+    {
+        var hidden = facts.Clusters.Select(c => clusters.Contains(c.Name) ? c with { Gateways = c.Gateways.Select(g => g with { Endpoints = [] }).ToValueList() } : c).ToList();
+        var relays = RelayPlanner.Plan(hidden, _ => true, (_, _) => null);
+        return facts with { Clusters = hidden.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Relays = relays.GetValueOrDefault(g.Id) ?? [] }).ToValueList() }).ToValueList() };
+    }
+
     public static GatewayConfig Plan(MeshFacts facts, string cluster, int ordinal = 0) =>
         MeshPlanner.Plan(facts, Id(cluster), GatewayId(cluster, ordinal));
 

@@ -1,0 +1,93 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>Decides which gateways hand packets on between those pairs of which neither can be dialled. Pure; what is decided stays for as long as it is of use.</summary>
+/// <remarks>
+/// A pair has two relays where there are as many, so that it outlives either without asking anybody. Which of them it uses, and whether it needs one at all, the pair's own
+/// agents find out. A relay knows both by its tunnels to them, so it is a gateway of a third cluster, with an IPv4 endpoint. Machines do not
+/// forward for others.
+/// </remarks>
+public static class RelayPlanner
+{
+    /// <summary>Relays of each pair.</summary>
+    public const int PerPair = 2;
+
+    /// <summary>UDP ports of a gateway that it relays by: from its listen port plus <see cref="GatewayFacts.MaxPerCluster"/> on.</summary>
+    public const int PortsPerGateway = 1000;
+
+    // Another relay must be that much better before a pair is moved.
+    const double Better = 0.7;
+
+    /// <param name="facts">With the relays there are.</param>
+    /// <param name="isAlive">By gateway id: its agent was heard of lately.</param>
+    /// <param name="roundTrip">By ids of a gateway that can be dialled and one that cannot: seconds, or null when nobody measured it.</param>
+    /// <returns>By id of each gateway that can relay, all its pairs.</returns>
+    public static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
+    {
+        var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.Gateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c.Id, g)).ToList();
+        foreach (var (first, second) in Pairs(facts))
+        {
+            var possible = relays.Where(r => r.Cluster != first.Cluster && r.Cluster != second.Cluster).ToList();
+            var chosen = Choose(possible, first.Gateway.Id, second.Gateway.Id, isAlive, roundTrip);
+            chosen.ForEach(r => r.Take(first.Gateway.Id, second.Gateway.Id));
+        }
+
+        return relays.ToDictionary(r => r.Gateway.Id, r => r.Taken(), StringComparer.Ordinal);
+    }
+
+    /// <summary>Relays are IPv4: of those who cannot be dialled, hardly anybody has IPv6 and is not reached by it.</summary>
+    public static bool CanRelay(UdpEndpoint endpoint) => endpoint.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork;
+
+    static IEnumerable<((string Cluster, GatewayFacts Gateway) First, (string Cluster, GatewayFacts Gateway) Second)> Pairs(IReadOnlyList<ClusterFacts> facts)
+    {
+        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.Endpoints.Count == 0), (c, g) => (Cluster: c.Id, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
+        return hidden.SelectMany((first, i) => hidden.Skip(i + 1).Where(second => second.Cluster != first.Cluster).Select(second => (first, second)));
+    }
+
+    static List<Candidate> Choose(List<Candidate> possible, string first, string second, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
+    {
+        var ranked = possible.Select(r => (Relay: r, Alive: isAlive(r.Gateway.Id), Has: r.Had(first, second), Cost: Cost(r)))
+            .Where(r => r.Has || (r.Alive && r.Relay.HasRoom))
+            .OrderBy(r => r.Alive ? 0 : 1)
+            .ThenBy(r => r.Has ? Better * r.Cost : r.Cost)
+            .ThenBy(r => r.Has ? 0 : 1)
+            .ThenBy(r => r.Relay.Pairs)
+            .ThenBy(r => r.Relay.Gateway.Id, StringComparer.Ordinal)
+            .Select(r => r.Relay)
+            .ToList();
+        return ranked.Take(PerPair).ToList();
+
+        double Cost(Candidate r) => roundTrip(r.Gateway.Id, first) + roundTrip(r.Gateway.Id, second) ?? double.MaxValue;
+    }
+
+    sealed class Candidate(string cluster, GatewayFacts gateway)
+    {
+        readonly List<RelayFacts> _taken = [];
+        readonly HashSet<int> _ports = gateway.Relays.SelectMany(r => new[] { r.FirstPort, r.SecondPort }).ToHashSet();
+        readonly Dictionary<(string, string), RelayFacts> _had = gateway.Relays.ToDictionary(r => (r.First, r.Second));
+
+        public string Cluster => cluster;
+        public GatewayFacts Gateway => gateway;
+        public int Pairs => _taken.Count;
+        public bool HasRoom => _ports.Count + 2 <= PortsPerGateway;
+
+        public bool Had(string first, string second) => _had.ContainsKey((first, second));
+
+        public void Take(string first, string second)
+        {
+            if (!_had.TryGetValue((first, second), out var relay))
+            {
+                // A port that another pair has just given up may still be sent to: it is not reused in the same step.
+                var free = Enumerable.Range(gateway.ListenPort + GatewayFacts.MaxPerCluster, PortsPerGateway).Where(p => !_ports.Contains(p)).Take(2).ToArray();
+                relay = new RelayFacts(first, free[0], second, free[1]);
+                _ports.UnionWith(free);
+            }
+
+            _taken.Add(relay);
+        }
+
+        public ValueList<RelayFacts> Taken() => _taken.OrderBy(r => r.FirstPort).ToValueList();
+    }
+}
