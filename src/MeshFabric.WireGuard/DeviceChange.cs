@@ -71,7 +71,7 @@ public sealed record PeerChange(
             ? wanted.PresharedKey : null;
         var clear = wanted.PresharedKey is null && actual.HasPresharedKey;
         var endpoint = wanted.Endpoint is not null && !wanted.Endpoint.Equals(actual.Endpoint)
-            && (actual.Endpoint is null || lastWanted is null || !wanted.Endpoint.Equals(lastWanted.Endpoint))
+            && (wanted.InsistsOnEndpoint || actual.Endpoint is null || lastWanted is null || !wanted.Endpoint.Equals(lastWanted.Endpoint))
             ? wanted.Endpoint : null;
         return allowed is null && keepalive is null && preshared is null && !clear && endpoint is null
             ? null

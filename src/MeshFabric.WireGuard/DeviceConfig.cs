@@ -16,7 +16,11 @@ public sealed record PeerConfig(
     PresharedKey? PresharedKey,
     IPEndPoint? Endpoint,
     int PersistentKeepaliveSeconds,
-    ValueList<Cidr> AllowedIps);
+    ValueList<Cidr> AllowedIps)
+{
+    /// <summary>The endpoint is set whenever the device has another one, though the peer may have roamed there.</summary>
+    public bool InsistsOnEndpoint { get; init; }
+}
 
 /// <summary>What a device is, as read from it.</summary>
 /// <param name="PublicKey">Null while the device has no key.</param>

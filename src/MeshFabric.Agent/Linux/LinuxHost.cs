@@ -14,7 +14,7 @@ public sealed class LinuxHost(IHostSettings settings, bool isNode) : IDisposable
     readonly LinuxFirewall _firewall = new(isNode);
 
     public GatewayReconciler Reconciler(IWireGuardBackend backend, PrivateKey key, TimeProvider time) =>
-        new(backend, _links, _routes, _firewall, settings, key, time);
+        new(backend, _links, _routes, _firewall, new LinuxRelays(time), settings, key, time);
 
     public void Dispose()
     {

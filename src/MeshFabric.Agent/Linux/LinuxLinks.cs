@@ -61,5 +61,13 @@ public sealed class LinuxLinks : ILinks, IDisposable
         }
     }
 
+    public System.Net.IPAddress? SourceTowards(System.Net.IPAddress to)
+    {
+        lock (_oneAtATime)
+        {
+            return _netlink.Lookup(to)?.Source;
+        }
+    }
+
     public void Dispose() => _netlink.Dispose();
 }

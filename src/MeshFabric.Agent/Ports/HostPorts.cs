@@ -1,3 +1,4 @@
+using System.Net;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 
@@ -7,7 +8,10 @@ namespace MeshFabric.Agent.Ports;
 public interface ILinks
 {
     /// <summary>What still fits through a tunnel whose outer packets go to these addresses, bytes.</summary>
-    int TunnelMtu(IEnumerable<System.Net.IPAddress> outer);
+    int TunnelMtu(IEnumerable<IPAddress> outer);
+
+    /// <summary>Which of the host's addresses it would send to that one from; null when it has no way there.</summary>
+    IPAddress? SourceTowards(IPAddress to);
 
     /// <summary>Makes MTU and addresses of an existing device exactly so and sets it up. Repeating a call changes nothing.</summary>
     Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken);
@@ -43,6 +47,36 @@ public interface IFirewall
     /// <summary>Deletes our tables.</summary>
     Task RemoveAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>Hands encrypted packets on between pairs of gateways, in the kernel; what it learned of them outlives this process.</summary>
+public interface IRelays
+{
+    /// <summary>Makes it exactly these ports. Repeating a call changes nothing; what was learned of ports that stay is kept.</summary>
+    Task ApplyAsync(ValueList<RelayPort> ports, CancellationToken cancellationToken);
+
+    /// <summary>Takes all of it off the host.</summary>
+    Task RemoveAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>One side of a relayed pair.</summary>
+/// <param name="Port">UDP, of this host.</param>
+/// <param name="Twin">The other side's port.</param>
+/// <param name="Peer">The only IPv4 address that may send there: where this host's own tunnel knows that gateway to be.</param>
+/// <param name="Own">The address of this host that the peer sends to.</param>
+public sealed record RelayPort(int Port, int Twin, IPAddress Peer, IPAddress Own);
+
+/// <summary>Sends and takes datagrams by ports that belong to WireGuard.</summary>
+public interface IPathSocket : IDisposable
+{
+    /// <summary>Whatever could not be sent is lost, as it may be on its way.</summary>
+    ValueTask SendAsync(int fromPort, IPEndPoint to, byte[] payload, CancellationToken cancellationToken);
+
+    /// <summary>Hands over every path check that comes to this host, until disposed.</summary>
+    Task ReceiveAsync(PathPacket take);
+}
+
+/// <param name="port">That it came to.</param>
+public delegate void PathPacket(int port, IPEndPoint from, ReadOnlySpan<byte> payload);
 
 /// <summary>The overlay between the nodes of a cluster: device, neighbours, routes and rules of ours; all others are left alone.</summary>
 public interface IOverlay

@@ -2,6 +2,7 @@ using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Nodes;
+using MeshFabric.Agent.Paths;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
@@ -31,6 +32,7 @@ public sealed partial class GatewayLoop(
     readonly WakeSignal _reports = new();
     AgentIdentity? _identity;
     GatewayReconciler? _reconciler;
+    PathFinder? _paths;
     long _appliedRevision;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
@@ -94,9 +96,13 @@ public sealed partial class GatewayLoop(
         LogBackend(log, backend.Name);
         using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
+        using var paths = new PathFinder(() => new LinuxPathSocket(time), state.DeviceKey(), time, log);
+        _reconciler.Way = paths.Way;
+        _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
         var probing = tunnels.RunAsync(PathsChanged, ended.Token);
+        var finding = paths.RunAsync(Wake, ended.Token);
         var reporting = ReportAsync(_reconciler, backend.Name, ended.Token);
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -128,6 +134,7 @@ public sealed partial class GatewayLoop(
 
         await ended.CancelAsync();
         await probing;
+        await finding;
         await reporting;
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -187,6 +194,7 @@ public sealed partial class GatewayLoop(
                 reporter.ReportSoon();
             }
 
+            _paths!.Update(Config, _reconciler.States, tunnels.IsAlive);
             view.Applied(known, Config, backend.Name, _reconciler.Mtu, tunnels.Report(Config));
             view.Succeeded(time.GetElapsedTime(started));
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
@@ -9,7 +10,7 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>Makes the host what the config says, every time it is asked. Firewall before peers, peers before routes; what goes, goes in the reverse order.</summary>
 /// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf7, routes of our protocol, and our tables.</remarks>
-public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IHostSettings settings, PrivateKey key, TimeProvider time)
+public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IRelays relays, IHostSettings settings, PrivateKey key, TimeProvider time)
 {
     // A first handshake that the far side was not ready for is repeated by WireGuard only after 5 s: adding the peer anew repeats it at once.
     static readonly TimeSpan KickAfter = TimeSpan.FromSeconds(1);
@@ -32,6 +33,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Null on a host that is no node of a cluster with other gateways.</summary>
     public Detour? Detour { get; set; }
 
+    /// <summary>Where to send to peers that can be dialled no more than we can; null for those of which no way is known.</summary>
+    public Func<TunnelPeer, IPEndPoint?> Way { get; set; } = _ => null;
+
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
     /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
     public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, bool checkFirewall, CancellationToken cancellationToken)
@@ -39,10 +43,10 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var failures = new List<Exception>();
         await TryAsync(failures, () =>
         {
-            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0);
+            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0);
             return Task.CompletedTask;
         });
-        await TryAsync(failures, () => Task.FromResult(Mtu = links.TunnelMtu(config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.Endpoints.Take(1)).Select(e => e.Address))));
+        await TryAsync(failures, () => Task.FromResult(Mtu = links.TunnelMtu(config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.Endpoints.Take(1).Concat(p.Candidates.Select(c => c.Endpoint))).Select(e => e.Address))));
         await TryAsync(failures, () => ApplyFirewallAsync(config, checkFirewall, cancellationToken));
         var states = new Dictionary<string, DeviceState>();
         var made = new List<string>();
@@ -54,6 +58,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         States = states;
         Made = made;
         await TryAsync(failures, () => SteerAsync(config, isAlive, cancellationToken));
+        await TryAsync(failures, () => relays.ApplyAsync(Relays(config, states), cancellationToken));
         await TryAsync(failures, () => SweepAsync(config, cancellationToken));
         if (failures.Count > 0)
         {
@@ -75,7 +80,11 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             States.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new ActualDevice(s.Key, s.Value.ListenPort, Mtu,
                 s.Value.Peers.Select(p => new ActualPeer(p.PublicKey, p.Endpoint is null ? null : new UdpEndpoint(p.Endpoint.Address, p.Endpoint.Port), p.AllowedIps)).ToValueList())).ToValueList(),
             installed.Select(r => new ActualRoute(r.Destination, r.Devices)).ToValueList(),
-            await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken));
+            await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        {
+            Addresses = States.Values.SelectMany(d => d.Peers).Select(p => p.Endpoint?.Address).OfType<IPAddress>().Where(a => a.AddressFamily == AddressFamily.InterNetwork)
+                .Distinct().Select(links.SourceTowards).OfType<IPAddress>().Distinct().Select(Cidr.Host).Order().ToValueList(),
+        };
     }
 
     /// <summary>Takes everything of ours off the host.</summary>
@@ -87,6 +96,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             await backend.DeleteAsync(device, cancellationToken);
         }
 
+        await relays.RemoveAsync(cancellationToken);
         await firewall.RemoveAsync(cancellationToken);
         settings.Restore();
     }
@@ -118,7 +128,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
         var now = time.GetUtcNow();
         var before = (await backend.ReadAsync(device.Name, cancellationToken)).Peers.ToDictionary(p => p.PublicKey);
-        var peers = device.Peers.Select(p => Peer(device.Name, p, before.GetValueOrDefault(p.PublicKey), now)).ToValueList();
+        // A peer that nothing could be sent to would be given up for seconds before there is a way.
+        var peers = device.Peers.Where(p => before.ContainsKey(p.PublicKey) || p.Candidates.Count == 0 || !p.Initiates || Way(p) is not null)
+            .Select(p => Peer(device.Name, p, before.GetValueOrDefault(p.PublicKey), now)).ToValueList();
         var wanted = new DeviceConfig(key, device.ListenPort, 0, peers);
         if (Kicked(device, before, now) is { Count: > 0 } kicked)
         {
@@ -137,9 +149,28 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             _choices[(device, peer.PublicKey)] = choice = new EndpointChoice();
         }
 
-        var endpoint = choice.Choose(peer, state, now);
-        var dials = peer.Initiates || endpoint is not null || state is { PersistentKeepaliveSeconds: > 0 };
-        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps);
+        var way = Way(peer);
+        var endpoint = way ?? choice.Choose(peer, state, now);
+        var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
+        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
+    }
+
+    // Of both sides it must be known where they are: by our own tunnels to them, so that nobody else can be taken for them.
+    ValueList<RelayPort> Relays(GatewayConfig config, Dictionary<string, DeviceState> states)
+    {
+        if (config.Relays.Count == 0)
+        {
+            return [];
+        }
+
+        var known = states.Values.SelectMany(d => d.Peers).Where(p => p.Endpoint is not null).DistinctBy(p => p.PublicKey).ToDictionary(p => p.PublicKey, p => p.Endpoint!.Address);
+        return config.Relays.SelectMany(r => new[] { (Near: r.First, Far: r.Second), (Near: r.Second, Far: r.First) })
+            .Select(s => (s.Near, s.Far, Address: known.GetValueOrDefault(s.Near.PublicKey)))
+            .Where(s => s.Address is { AddressFamily: AddressFamily.InterNetwork })
+            .Select(s => (s.Near, s.Far, s.Address, Own: links.SourceTowards(s.Address!)))
+            .Where(s => s.Own is not null)
+            .Select(s => new RelayPort(s.Near.Port, s.Far.Port, s.Address!, s.Own!))
+            .ToValueList();
     }
 
     static IPEndPoint? KnownEndpoint(PeerState? state) => state?.Endpoint;

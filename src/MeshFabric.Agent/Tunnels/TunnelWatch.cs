@@ -76,8 +76,10 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 lock (watched)
                 {
                     (watched.Device, watched.Peer) = (device, peer);
+                    var endpoint = watched.State?.Endpoint;
                     Read(watched, peers.GetValueOrDefault(peer.PublicKey));
-                    changed |= Judge(watched, now);
+                    // Where a peer is that nobody can dial is news to all the others.
+                    changed |= Judge(watched, now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
                 }
             }
         }
@@ -150,10 +152,12 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         lock (watched)
         {
             var state = watched.State;
+            var endpoint = state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null;
             return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched.Liveness.State,
-                state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null, state?.LastHandshake,
+                endpoint, state?.LastHandshake,
                 watched.Liveness.Path.RoundTrip?.TotalSeconds, watched.Liveness.Path.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0)
             {
+                Relay = p.Candidates.FirstOrDefault(c => c.Kind == CandidateKind.Relay && c.Endpoint == endpoint)?.Relay,
                 JitterSeconds = watched.Liveness.Path.Jitter?.TotalSeconds,
             };
         }

@@ -17,7 +17,7 @@ public sealed class FirewallCheckTests
     public async Task A_check_that_failed_is_made_again_with_the_next_turn_though_nobody_asks()
     {
         var host = new Tables();
-        var reconciler = new GatewayReconciler(new FakeWireGuardHost().Open(), host, host, host, host, PrivateKey.Generate(), new FakeTimeProvider());
+        var reconciler = new GatewayReconciler(new FakeWireGuardHost().Open(), host, host, host, host, host, PrivateKey.Generate(), new FakeTimeProvider());
         await TurnAsync(reconciler, check: true);
 
         host.InPlace = false;
@@ -32,7 +32,7 @@ public sealed class FirewallCheckTests
     public async Task Tables_that_are_in_place_are_read_only_when_asked()
     {
         var host = new Tables();
-        var reconciler = new GatewayReconciler(new FakeWireGuardHost().Open(), host, host, host, host, PrivateKey.Generate(), new FakeTimeProvider());
+        var reconciler = new GatewayReconciler(new FakeWireGuardHost().Open(), host, host, host, host, host, PrivateKey.Generate(), new FakeTimeProvider());
         await TurnAsync(reconciler, check: true);
         var reads = host.Reads;
 
@@ -44,7 +44,7 @@ public sealed class FirewallCheckTests
     static Task TurnAsync(GatewayReconciler reconciler, bool check) => reconciler.ReconcileAsync(Config, _ => true, check, TestContext.Current.CancellationToken);
 
     /// <summary>A host of which only the tables matter.</summary>
-    sealed class Tables : ILinks, IRouteTable, IFirewall, IHostSettings
+    sealed class Tables : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
     {
         public bool InPlace { get; set; }
 
@@ -54,6 +54,10 @@ public sealed class FirewallCheckTests
         public int Reads { get; private set; }
 
         public int TunnelMtu(IEnumerable<IPAddress> outer) => 1420;
+
+        public IPAddress? SourceTowards(IPAddress to) => null;
+
+        public Task ApplyAsync(ValueList<RelayPort> ports, CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -1,3 +1,4 @@
+using System.Net;
 using CsCheck;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Domain.Planning;
@@ -23,6 +24,49 @@ public sealed class GatewayReconcilerTests
         var before = (_host.Changes, _host.WireGuard.Changes);
         await TurnAsync(reconciler, config);
         Assert.Equal(before, (_host.Changes, _host.WireGuard.Changes));
+    }
+
+    [Fact]
+    public async Task A_peer_that_nobody_can_dial_is_added_once_a_way_is_known_and_moved_when_another_one_is_better()
+    {
+        var facts = Meshes.Hidden(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 1, ["10.20.0.0/16"]), ("hub", 1, ["10.30.0.0/16"])), "aurora", "borealis");
+        // The side that sends by the way that it finds.
+        var config = new[] { "aurora", "borealis" }.Select(c => Meshes.Plan(facts, c)).Single(c => c.Devices.Single().Peers.Single(p => p.Candidates.Count > 0).Initiates);
+        var reconciler = New();
+        await TurnAsync(reconciler, config);
+        Assert.Equal(["hub"], await PeersAsync());
+
+        reconciler.Way = p => p.Cluster == "hub" ? null : IPEndPoint.Parse("203.0.113.7:1000");
+        await TurnAsync(reconciler, config);
+        Assert.Equal(2, (await PeersAsync()).Count);
+
+        reconciler.Way = p => p.Cluster == "hub" ? null : IPEndPoint.Parse("203.0.113.8:2000");
+        await TurnAsync(reconciler, config);
+        var device = await _host.WireGuard.Open().ReadAsync("mf0", TestContext.Current.CancellationToken);
+        Assert.Contains(device.Peers, p => p.Endpoint?.ToString() == "203.0.113.8:2000");
+
+        async Task<IReadOnlyList<string>> PeersAsync() =>
+            (await _host.WireGuard.Open().ReadAsync("mf0", TestContext.Current.CancellationToken)).Peers.Select(p => config.Devices.Single().Peers.Single(c => c.PublicKey == p.PublicKey).Cluster).ToList();
+    }
+
+    [Fact]
+    public async Task A_relay_lets_in_those_that_its_own_tunnels_know()
+    {
+        var facts = Meshes.Hidden(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 1, ["10.20.0.0/16"]), ("hub", 1, ["10.30.0.0/16"])), "aurora", "borealis");
+        var config = Meshes.Plan(facts, "hub");
+        var pair = Assert.Single(config.Relays);
+        var reconciler = New();
+        await TurnAsync(reconciler, config);
+        Assert.Empty(_host.Relays);
+
+        foreach (var (side, address) in new[] { (pair.First, "203.0.113.7:1000"), (pair.Second, "203.0.113.8:2000") })
+        {
+            _host.WireGuard.Heard("mf0", side.PublicKey, IPEndPoint.Parse(address), _time.GetUtcNow());
+        }
+
+        await TurnAsync(reconciler, config);
+        var own = IPAddress.Parse("198.51.100.1");
+        Assert.Equal([new(pair.First.Port, pair.Second.Port, IPAddress.Parse("203.0.113.7"), own), new(pair.Second.Port, pair.First.Port, IPAddress.Parse("203.0.113.8"), own)], _host.Relays);
     }
 
     /// <summary>The outcome depends on the plan and never on history: whatever was applied before, by whichever process, and whatever was harmed.</summary>
@@ -147,7 +191,7 @@ public sealed class GatewayReconcilerTests
 
     GatewayReconciler New(MemoryHost? host = null) => New(host ?? _host, _time);
 
-    static GatewayReconciler New(MemoryHost host, TimeProvider time) => new(host.WireGuard.Open(), host, host, host, host, Key, time);
+    static GatewayReconciler New(MemoryHost host, TimeProvider time) => new(host.WireGuard.Open(), host, host, host, host, host, Key, time);
 
     static void Check(MemoryHost host, GatewayConfig config)
     {

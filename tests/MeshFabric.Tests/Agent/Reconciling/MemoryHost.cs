@@ -7,7 +7,7 @@ using MeshFabric.TestKit.WireGuard;
 namespace MeshFabric.Tests.Agent.Reconciling;
 
 /// <summary>A host in memory: what the reconciler can change, and what others changed behind its back.</summary>
-sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IHostSettings
+sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
 {
     public FakeWireGuardHost WireGuard { get; } = new();
 
@@ -44,6 +44,16 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IHostSettings
         return Task.CompletedTask;
     }
 
+    public IPAddress? SourceTowards(IPAddress to) => IPAddress.Parse("198.51.100.1");
+
+    public ValueList<RelayPort> Relays { get; private set; } = [];
+
+    public Task ApplyAsync(ValueList<RelayPort> ports, CancellationToken cancellationToken)
+    {
+        Relays = ports;
+        return Task.CompletedTask;
+    }
+
     public ValueList<InstalledRoute>? Transit { get; private set; }
 
     public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken)
@@ -69,6 +79,7 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IHostSettings
     public Task RemoveAsync(CancellationToken cancellationToken)
     {
         Firewall = null;
+        Relays = [];
         return Task.CompletedTask;
     }
 
