@@ -150,11 +150,29 @@ public sealed record ClusterSpec(string Name, string? PodCidr)
 }
 
 /// <summary>A NAT box in front of a cluster's gateways; they can only dial out.</summary>
-/// <param name="RandomPorts">True: an endpoint-dependent ("symmetric") mapping; false: it keeps the port when it can.</param>
-public sealed record NatSpec(bool RandomPorts = false)
+public sealed record NatSpec(NatKind Kind = NatKind.PortRestricted)
 {
     /// <summary>What the box does with a packet from the internet that belongs to no mapping: false drops it, true accepts it for itself.</summary>
     public bool AcceptsStray { get; init; }
+
+    /// <summary>A second box, port-restricted, stands between this one and the gateways.</summary>
+    public bool IsDouble { get; init; }
+}
+
+/// <summary>Who from the internet gets through by a mapping (in the words of RFC 3489; RFC 4787 tells mapping and filtering apart).</summary>
+public enum NatKind
+{
+    /// <summary>Whoever was sent to, address and port.</summary>
+    PortRestricted,
+
+    /// <summary>Everybody, on the port that the gateway sends from.</summary>
+    FullCone,
+
+    /// <summary>Whoever has an address that was sent to.</summary>
+    Restricted,
+
+    /// <summary>As port-restricted, and each destination is sent to from another port.</summary>
+    Symmetric,
 }
 
 /// <summary>Fixed parts of every lab's internet.</summary>

@@ -13,7 +13,7 @@ static class TunnelCommands
         new("A", t => $"{t.Spec.A.Cluster}/{t.Spec.A.Gateway}"),
         new("B", t => $"{t.Spec.B.Cluster}/{t.Spec.B.Gateway}"),
         new("STATE", t => t.Status.State),
-        new("PATH", t => t.Status.Path),
+        new("PATH", t => t.Status.Relay is { } relay ? $"by {relay}" : t.Status.Path),
         new("RTT", t => Figures.Milliseconds((t.Status.A ?? t.Status.B)?.RttSeconds)),
         new("LOSS", t => Figures.Percent((t.Status.A ?? t.Status.B)?.LossRatio)),
         // What B sends to is where A is, and the other way round.
@@ -76,7 +76,9 @@ static class TunnelCommands
                 new("TO", s => $"{s.Seen?.Endpoint}"),
                 new("HANDSHAKE", s => Figures.Ago(s.Seen?.LastHandshake, now)),
                 new("RTT", s => Figures.Milliseconds(s.Seen?.RttSeconds)),
+                new("JITTER", s => Figures.Milliseconds(s.Seen?.JitterSeconds), Wide: true),
                 new("LOSS", s => Figures.Percent(s.Seen?.LossRatio)),
+                new("RELAY", s => s.Seen?.Relay ?? "", Wide: true),
                 new("RECEIVED", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.ReceivedBytes)),
                 new("SENT", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.SentBytes)),
                 new("INITIATES", s => s.Near.Initiates ? "yes" : "no", Wide: true),

@@ -85,7 +85,7 @@ public sealed class JoinedMesh : IAsyncLifetime
 
     public static string Programs => Path.Combine(Root(), "out");
 
-    static string Root()
+    public static string Root()
     {
         var directory = new DirectoryInfo(AppContext.BaseDirectory);
         while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "MeshFabric.sln")))

@@ -66,6 +66,10 @@ public sealed class LabTopology
         if (cluster.Spec.Nat is not null)
         {
             Add($"{name}-nat", HostRole.Nat, name, At(cluster.WanOf(1), 2));
+            if (cluster.Spec.Nat.IsDouble)
+            {
+                Add($"{name}-nat2", HostRole.Nat, name);
+            }
         }
 
         if (cluster.Spec.Kubelets > 0)

@@ -39,7 +39,7 @@ static class NetworkBuilder
     }
 
     /// <summary>Connects a host to the internet: the router has the first address of the /30, the host the second.</summary>
-    static void Customer(NetworkScript script, LabTopology lab, LabHost host, string port, Net.Cidr wan)
+    public static void Customer(NetworkScript script, LabTopology lab, LabHost host, string port, Net.Cidr wan)
     {
         script.Cable(host, "wan", lab["inet"], port, lab.Spec.UnderlayMtu);
         script.Address(lab["inet"], port, LabTopology.At(wan, 1), 30);
@@ -55,7 +55,7 @@ static class NetworkBuilder
         script.Ip(lan, $"link set lan mtu {cluster.Spec.Mtu} up");
         if (cluster.Spec.Nat is { } nat)
         {
-            NatBox(script, lab, cluster, nat);
+            NatBox.Build(script, lab, cluster, nat);
         }
 
         for (var g = 1; g <= cluster.Spec.Gateways; g++)
@@ -69,26 +69,6 @@ static class NetworkBuilder
         }
     }
 
-    static void NatBox(NetworkScript script, LabTopology lab, ClusterTopology cluster, NatSpec nat)
-    {
-        var box = lab[$"{cluster.Spec.Name}-nat"];
-        script.Forwards(box);
-        Customer(script, lab, box, $"n{cluster.Index}", cluster.WanOf(1));
-        script.Ip(box, "link add in type bridge");
-        script.Ip(box, "link set in up");
-        script.Address(box, "in", LabTopology.At(ClusterTopology.Inside, 1), 24);
-        script.Nft(box, $$"""
-            table ip nat {
-              chain post { type nat hook postrouting priority 100;
-                oifname "wan" masquerade{{(nat.RandomPorts ? " fully-random" : "")}}
-              }
-              chain input { type filter hook input priority 0;
-                iifname "wan" ct state new {{(nat.AcceptsStray ? "accept" : "drop")}}
-              }
-            }
-            """);
-    }
-
     static void Gateway(NetworkScript script, LabTopology lab, ClusterTopology cluster, int g)
     {
         var gateway = lab[$"{cluster.Spec.Name}-gw{g}"];
@@ -99,7 +79,7 @@ static class NetworkBuilder
         }
         else
         {
-            var box = lab[$"{cluster.Spec.Name}-nat"];
+            var box = NatBox.Nearest(lab, cluster);
             script.Cable(gateway, "wan", box, $"g{g}", lab.Spec.UnderlayMtu);
             script.Ip(box, $"link set g{g} master in");
             script.Address(gateway, "wan", gateway.Address!, 24);
