@@ -101,8 +101,8 @@ static class StatusCommand
         var rows = tunnels.Select(t => new[]
         {
             t.Device, $"{t.PeerCluster}/{t.PeerGateway}", t.State.ToString().ToLowerInvariant(), t.RoundTripSeconds is { } rtt ? $"{rtt * 1000:0.0} ms" : "-",
-            t.LossRatio is { } loss ? $"{loss * 100:0} %" : "-", t.LastHandshake?.ToString("u") ?? "never", $"{t.ReceivedBytes}", $"{t.SentBytes}", t.Relay is null ? $"{t.Endpoint}" : $"{t.Endpoint} by {t.Relay}",
-        }).Prepend(["DEVICE", "PEER", "STATE", "RTT", "LOSS", "HANDSHAKE", "RECEIVED", "SENT", "ENDPOINT"]).ToList();
+            t.LossRatio is { } loss ? $"{loss * 100:0} %" : "-", $"{t.MtuBytes}", t.LastHandshake?.ToString("u") ?? "never", $"{t.ReceivedBytes}", $"{t.SentBytes}", t.Relay is null ? $"{t.Endpoint}" : $"{t.Endpoint} by {t.Relay}",
+        }).Prepend(["DEVICE", "PEER", "STATE", "RTT", "LOSS", "MTU", "HANDSHAKE", "RECEIVED", "SENT", "ENDPOINT"]).ToList();
         var widths = Enumerable.Range(0, rows[0].Length).Select(i => rows.Max(r => r[i].Length)).ToList();
         return rows.Select(r => string.Join("  ", r.Select((cell, i) => cell.PadRight(widths[i]))).TrimEnd());
     }

@@ -14,17 +14,17 @@ public sealed class LinuxFirewall(bool isNode) : IFirewall, IDisposable
     // Whoever reports reads while others write.
     readonly SemaphoreSlim _oneAtATime = new(1);
 
-    public Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => AloneAsync(
+    public Task ApplyAsync(FirewallConfig config, CancellationToken cancellationToken) => AloneAsync(
         async () =>
         {
-            await _table.ApplyAsync(Nftables.Replace(config, mtu, isNode), cancellationToken);
+            await _table.ApplyAsync(Nftables.Replace(config, isNode), cancellationToken);
             _icmp.Replace(MeshPlanner.DevicePrefix, Errors(config));
             return true;
         },
         cancellationToken);
 
-    public Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => AloneAsync(
-        async () => await _table.IsInPlaceAsync(Nftables.Replace(config, mtu, isNode), cancellationToken)
+    public Task<bool> IsInPlaceAsync(FirewallConfig config, CancellationToken cancellationToken) => AloneAsync(
+        async () => await _table.IsInPlaceAsync(Nftables.Replace(config, isNode), cancellationToken)
             && _icmp.ReadHash() == IcmpTables.HashOf(MeshPlanner.DevicePrefix, Errors(config)),
         cancellationToken);
 

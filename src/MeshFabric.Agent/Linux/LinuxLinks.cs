@@ -1,4 +1,5 @@
 using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Netlink.Route;
 
@@ -42,22 +43,18 @@ public sealed class LinuxLinks : ILinks, IDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>What still fits through a tunnel whose outer packets go to these addresses: the smallest link on the way, less 80 bytes (IPv6, UDP, WireGuard).</summary>
-    /// <remarks>One byte too large is deadly: TCP falls to a thousandth while pings pass.</remarks>
-    public int TunnelMtu(IEnumerable<System.Net.IPAddress> outer)
+    /// <remarks>The link on the way, or less where the kernel was told so (RFC 1191), without 80 bytes of IPv6, UDP and WireGuard. One byte too large is deadly: TCP falls to a thousandth while pings pass.</remarks>
+    public int? TunnelMtu(System.Net.IPAddress outer)
     {
-        const int overhead = 80, fallback = 1420, smallest = 1280;
+        const int overhead = 80;
         lock (_oneAtATime)
         {
-            var links = _netlink.Links().ToDictionary(l => l.Index);
-            var path = outer.Distinct().Take(64)
-                .Select(a => _netlink.Lookup(a))
-                .OfType<RouteLookup>()
-                .Where(r => links.TryGetValue(r.LinkIndex, out var l) && !l.Name.StartsWith("mf", StringComparison.Ordinal))
-                .Select(r => r.Mtu > 0 ? r.Mtu : links[r.LinkIndex].Mtu)
-                .DefaultIfEmpty(fallback + overhead)
-                .Min();
-            return Math.Clamp(path - overhead, smallest, fallback);
+            if (_netlink.Lookup(outer) is not { } way || _netlink.Links().FirstOrDefault(l => l.Index == way.LinkIndex) is not { } link || link.Name.StartsWith("mf", StringComparison.Ordinal))
+            {
+                return null;
+            }
+
+            return Math.Clamp((way.Mtu > 0 ? way.Mtu : link.Mtu) - overhead, MtuSearch.Smallest, MtuSearch.Largest);
         }
     }
 

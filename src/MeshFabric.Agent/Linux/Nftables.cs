@@ -13,13 +13,9 @@ public static class Nftables
 {
     public const string Table = "meshfabric";
 
-    // IPv4 header and TCP header; IPv6 has 20 bytes more.
-    const int TcpOverhead4 = 40;
-    const int TcpOverhead6 = 60;
-
     /// <summary>Replaces the table whole: created if missing, deleted, created anew, in one transaction.</summary>
     /// <param name="isNode">The host has a node's table too: that one knows which pods are here and must be tracked, for they ask Services and are judged by policies, and which only pass.</param>
-    public static string Replace(FirewallConfig config, int mtu, bool isNode = false)
+    public static string Replace(FirewallConfig config, bool isNode = false)
     {
         var text = new StringBuilder();
         text.Append($"add table inet {Table}\n").Append($"delete table inet {Table}\n").Append($"table inet {Table} {{\n");
@@ -30,7 +26,7 @@ public static class Nftables
         NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config, isNode));
         NftText.Chain(text, "input", "type filter hook input priority filter; policy accept;", config.IsDrained ? config.TunnelAddresses.Select(Unanswered) : []);
         NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", isNode ? [] : Untracked(config));
-        NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Unserved(config).Concat(Clamp(mtu)));
+        NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Unserved(config).Concat(Clamp));
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(Outsiders(config)));
         NftText.Chain(text, "postrouting", "type filter hook postrouting priority 300; policy accept;", Outgoing(config));
         return text.Append("}\n").ToString();
@@ -65,13 +61,12 @@ public static class Nftables
         return $"oifname \"mf*\" {ip} saddr {t.Local} {ip} daddr {Destinations(t)} {ip} saddr set {ip} saddr & {HostMask(t.Local)} | {t.Outside.Address}";
     });
 
-    static IEnumerable<string> Clamp(int mtu)
-    {
-        yield return $"oifname \"mf*\" meta nfproto ipv4 tcp flags syn tcp option maxseg size set {mtu - TcpOverhead4}";
-        yield return $"iifname \"mf*\" meta nfproto ipv4 tcp flags syn tcp option maxseg size set {mtu - TcpOverhead4}";
-        yield return $"oifname \"mf*\" meta nfproto ipv6 tcp flags syn tcp option maxseg size set {mtu - TcpOverhead6}";
-        yield return $"iifname \"mf*\" meta nfproto ipv6 tcp flags syn tcp option maxseg size set {mtu - TcpOverhead6}";
-    }
+    // The smaller one of both directions' routes, whichever of them the packet takes: each path's own MTU is on its route.
+    static readonly string[] Clamp =
+    [
+        "oifname \"mf*\" tcp flags syn tcp option maxseg size set rt mtu",
+        "iifname \"mf*\" tcp flags syn tcp option maxseg size set rt mtu",
+    ];
 
     // What neither the cluster nor the mesh knows (a node's own address, on its way through here) is answerable as this gateway.
     static IEnumerable<string> Outsiders(FirewallConfig config) => config.TunnelAddresses.Select(address =>

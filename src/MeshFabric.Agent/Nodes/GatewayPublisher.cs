@@ -3,7 +3,9 @@ using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.State;
+using MeshFabric.Agent.Tunnels;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -55,7 +57,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         {
             Node = settings.Node,
             Overlay = new OverlaySpec { Vni = NodePlanner.Vni, Port = port },
-            Mtu = view.Status.Mtu,
+            Mtu = SmallestMtu(view.Status),
             LocalPrefixes = Texts(config.Firewall.LocalPrefixes),
             RemotePrefixes = Texts(config.Firewall.RemotePrefixes),
             TunnelAddresses = Texts(config.Firewall.TunnelAddresses),
@@ -126,6 +128,9 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 
     [LoggerMessage(5421, LogLevel.Warning, "Gateway: {Reason}; trying again")]
     static partial void LogFailed(ILogger logger, string reason);
+
+    // Nodes do not know which tunnel a packet will take.
+    static int SmallestMtu(AgentStatus status) => status.Tunnels.Where(t => t.State == TunnelState.Connected && t.MtuBytes > 0).Select(t => t.MtuBytes).DefaultIfEmpty(MtuSearch.Usual).Min();
 
     [LoggerMessage(5422, LogLevel.Information, "{Node} is no longer gateway {Gateway}")]
     static partial void LogWithdrawn(ILogger logger, string node, string gateway);

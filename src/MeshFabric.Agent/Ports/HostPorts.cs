@@ -7,8 +7,8 @@ namespace MeshFabric.Agent.Ports;
 /// <summary>The links of our WireGuard devices: MTU, addresses, up.</summary>
 public interface ILinks
 {
-    /// <summary>What still fits through a tunnel whose outer packets go to these addresses, bytes.</summary>
-    int TunnelMtu(IEnumerable<IPAddress> outer);
+    /// <summary>What the kernel knows to fit through a tunnel whose outer packets go to this address, bytes; null when it has no way there.</summary>
+    int? TunnelMtu(IPAddress outer);
 
     /// <summary>Which of the host's addresses it would send to that one from; null when it has no way there.</summary>
     IPAddress? SourceTowards(IPAddress to);
@@ -38,11 +38,10 @@ public sealed record InstalledRoute(Cidr Destination, Cidr? Source, ValueList<st
 public interface IFirewall
 {
     /// <summary>Replaces our tables in one transaction if they are not already exactly so.</summary>
-    /// <param name="mtu">Smallest MTU of our devices: TCP MSS is clamped to it both ways.</param>
-    Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken);
+    Task ApplyAsync(FirewallConfig config, CancellationToken cancellationToken);
 
     /// <summary>True when our tables are as last applied by this host's agent.</summary>
-    Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken);
+    Task<bool> IsInPlaceAsync(FirewallConfig config, CancellationToken cancellationToken);
 
     /// <summary>Deletes our tables.</summary>
     Task RemoveAsync(CancellationToken cancellationToken);

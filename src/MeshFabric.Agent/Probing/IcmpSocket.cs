@@ -9,6 +9,9 @@ sealed class IcmpSocket : IDisposable
 {
     const int SolSocket = 1;
     const int SoBindToDevice = 25;
+    const int IpProto = 0;
+    const int IpMtuDiscover = 10;
+    const int PmtuDiscoverProbe = 3;
 
     readonly Socket _socket;
     readonly TimeProvider _time;
@@ -21,6 +24,8 @@ sealed class IcmpSocket : IDisposable
         try
         {
             _socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device + "\0"));
+            // ip(7): never in pieces, and as large as the device allows, whatever is known of the path.
+            _socket.SetRawSocketOption(IpProto, IpMtuDiscover, BitConverter.GetBytes(PmtuDiscoverProbe));
             _socket.Bind(new IPEndPoint(address, 0));
         }
         catch

@@ -97,7 +97,7 @@ public sealed partial class GatewayLoop(
         using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         using var paths = new PathFinder(() => new LinuxPathSocket(time), state.DeviceKey(), time, log);
-        _reconciler.Way = paths.Way;
+        (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -189,7 +189,7 @@ public sealed partial class GatewayLoop(
                 reporter.Repeat();
             }
 
-            if (tunnels.Update(Config, _reconciler.States, _reconciler.Made))
+            if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds))
             {
                 reporter.ReportSoon();
             }

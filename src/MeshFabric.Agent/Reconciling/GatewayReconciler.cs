@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Tunnels;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
@@ -20,7 +21,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
 
     // What the tables were last known to be made from.
-    (FirewallConfig Config, int Mtu)? _firewall;
+    FirewallConfig? _firewall;
 
     /// <summary>States read in the last turn, by device.</summary>
     public IReadOnlyDictionary<string, DeviceState> States { get; private set; } = new Dictionary<string, DeviceState>();
@@ -28,7 +29,14 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Devices that were made (anew) in the last turn.</summary>
     public IReadOnlyCollection<string> Made { get; private set; } = [];
 
-    public int Mtu { get; private set; } = 1420;
+    /// <summary>Of our devices: what the widest of their ways takes. What a narrower one takes is on its routes.</summary>
+    public int Mtu { get; private set; } = MtuSearch.Usual;
+
+    /// <summary>What the kernel knows to fit through the tunnel to each peer, bytes.</summary>
+    public IReadOnlyDictionary<PublicKey, int> Bounds { get; private set; } = new Dictionary<PublicKey, int>();
+
+    /// <summary>What was found to fit through each tunnel.</summary>
+    public Func<NextHop, int> MtuOf { get; set; } = _ => MtuSearch.Usual;
 
     /// <summary>Null on a host that is no node of a cluster with other gateways.</summary>
     public Detour? Detour { get; set; }
@@ -46,7 +54,12 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0);
             return Task.CompletedTask;
         });
-        await TryAsync(failures, () => Task.FromResult(Mtu = links.TunnelMtu(config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.Endpoints.Take(1).Concat(p.Candidates.Select(c => c.Endpoint))).Select(e => e.Address))));
+        await TryAsync(failures, () =>
+        {
+            Bounds = BoundsOf(config);
+            Mtu = Math.Max(Bounds.Values.DefaultIfEmpty(MtuSearch.Usual).Max(), MtuSearch.SmallestIPv6);
+            return Task.CompletedTask;
+        });
         await TryAsync(failures, () => ApplyFirewallAsync(config, checkFirewall, cancellationToken));
         var states = new Dictionary<string, DeviceState>();
         var made = new List<string>();
@@ -69,8 +82,8 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour), RouteSelection.Select(config, isAlive), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive), null, cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)
@@ -80,7 +93,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             States.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new ActualDevice(s.Key, s.Value.ListenPort, Mtu,
                 s.Value.Peers.Select(p => new ActualPeer(p.PublicKey, p.Endpoint is null ? null : new UdpEndpoint(p.Endpoint.Address, p.Endpoint.Port), p.AllowedIps)).ToValueList())).ToValueList(),
             installed.Select(r => new ActualRoute(r.Destination, r.Devices)).ToValueList(),
-            await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+            await firewall.IsInPlaceAsync(config.Firewall, cancellationToken))
         {
             Addresses = States.Values.SelectMany(d => d.Peers).Select(p => p.Endpoint?.Address).OfType<IPAddress>().Where(a => a.AddressFamily == AddressFamily.InterNetwork)
                 .Distinct().Select(links.SourceTowards).OfType<IPAddress>().Distinct().Select(Cidr.Host).Order().ToValueList(),
@@ -103,20 +116,19 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
     async Task ApplyFirewallAsync(GatewayConfig config, bool check, CancellationToken cancellationToken)
     {
-        var wanted = (config.Firewall, Mtu);
-        if (!check && wanted == _firewall)
+        if (!check && config.Firewall == _firewall)
         {
             return;
         }
 
         // Until it is known to be in place: whoever asked for the check does not ask again, so what fails now is tried with the next turn.
         _firewall = null;
-        if (!await firewall.IsInPlaceAsync(config.Firewall, Mtu, cancellationToken))
+        if (!await firewall.IsInPlaceAsync(config.Firewall, cancellationToken))
         {
-            await firewall.ApplyAsync(config.Firewall, Mtu, cancellationToken);
+            await firewall.ApplyAsync(config.Firewall, cancellationToken);
         }
 
-        _firewall = wanted;
+        _firewall = config.Firewall;
     }
 
     async Task<DeviceState> ApplyDeviceAsync(TunnelDevice device, List<string> made, CancellationToken cancellationToken)
@@ -153,6 +165,23 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var endpoint = way ?? choice.Choose(peer, state, now);
         var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
         return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
+    }
+
+    // By where the device sends to, or is about to.
+    Dictionary<PublicKey, int> BoundsOf(GatewayConfig config)
+    {
+        var bounds = new Dictionary<PublicKey, int>();
+        foreach (var device in config.Devices)
+        {
+            var known = States.GetValueOrDefault(device.Name)?.Peers.ToDictionary(p => p.PublicKey, p => p.Endpoint?.Address) ?? [];
+            foreach (var peer in device.Peers)
+            {
+                var outer = known.GetValueOrDefault(peer.PublicKey) ?? peer.Endpoints.Concat(peer.Candidates.Select(c => c.Endpoint)).FirstOrDefault()?.Address;
+                bounds[peer.PublicKey] = (outer is null ? null : links.TunnelMtu(outer)) ?? MtuSearch.Usual;
+            }
+        }
+
+        return bounds;
     }
 
     // Of both sides it must be known where they are: by our own tunnels to them, so that nobody else can be taken for them.

@@ -1,4 +1,5 @@
 using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Tunnels;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 
@@ -21,12 +22,26 @@ public enum Detour
 public static class RouteSelection
 {
     /// <param name="isAlive">By device and far gateway.</param>
-    public static ValueList<InstalledRoute> Select(GatewayConfig config, Func<NextHop, bool> isAlive, Detour detour = Detour.Never)
+    /// <param name="mtu">By the same, bytes; null: the device's.</param>
+    public static ValueList<InstalledRoute> Select(GatewayConfig config, Func<NextHop, bool> isAlive, Detour detour = Detour.Never, Func<NextHop, int>? mtu = null)
     {
         // They are probed by the tunnel itself, or a dead one would stay dead.
         var probed = config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.TunnelAddresses).ToHashSet();
-        return config.Routes.Select(r => new InstalledRoute(r.Destination, r.Source, Carriers(r, isAlive, probed.Contains(r.Destination) ? Detour.Never : detour), 0))
-            .Where(r => r.Devices.Count > 0).OrderBy(r => r.Destination).ToValueList();
+        return config.Routes.Select(r => Route(r, probed.Contains(r.Destination))).Where(r => r.Devices.Count > 0).OrderBy(r => r.Destination).ToValueList();
+
+        InstalledRoute Route(MeshRoute route, bool isProbed)
+        {
+            var devices = Carriers(route, isAlive, isProbed ? Detour.Never : detour);
+            // Probes are to find out what passes, so nothing may hold them back.
+            return new InstalledRoute(route.Destination, route.Source, devices, mtu is null || isProbed || devices.Count == 0 ? 0 : Smallest(route, devices, mtu));
+        }
+    }
+
+    // Of all that share the route, for which of them carries a flow is the kernel's choice.
+    static int Smallest(MeshRoute route, ValueList<string> devices, Func<NextHop, int> mtu)
+    {
+        var smallest = route.NextHops.Where(h => devices.Contains(h.Device)).Min(mtu);
+        return route.Destination.IsIPv4 ? smallest : Math.Max(smallest, MtuSearch.SmallestIPv6);
     }
 
     static ValueList<string> Carriers(MeshRoute route, Func<NextHop, bool> isAlive, Detour detour)

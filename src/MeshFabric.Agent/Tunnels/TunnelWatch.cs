@@ -19,6 +19,15 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     static readonly TimeSpan Settling = TimeSpan.FromSeconds(30);
     static readonly byte[] ProbePayload = new byte[16];
 
+    // Of IPv4 and ICMP.
+    const int EchoHeaders = 28;
+
+    // As ProbePace counts them.
+    const int ProbeWeight = 512;
+
+    // So many tunnels are looked at as often as one; beyond, each more seldom.
+    const int TunnelsPerLook = 100;
+
     readonly ConcurrentDictionary<(string Cluster, string Gateway), Watched> _watched = new();
     readonly ConcurrentDictionary<string, EchoSocket> _sockets = new(StringComparer.Ordinal);
     readonly WakeSignal _signal = new();
@@ -32,6 +41,11 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
         /// <summary>Its state is the same since then.</summary>
         public DateTimeOffset Since { get; set; } = since;
+
+        public MtuSearch Mtu { get; } = new();
+
+        /// <summary>What the kernel knows to fit.</summary>
+        public int Bound { get; set; } = MtuSearch.Usual;
 
         public bool Carries { get; set; }
         public int Probes { get; set; }
@@ -51,8 +65,12 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 
+    /// <summary>How large a packet this tunnel takes, bytes.</summary>
+    public int MtuOf(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) ? w.Mtu.Mtu : MtuSearch.Usual;
+
     /// <summary>Takes over a reading; true when some tunnel's state changed.</summary>
-    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made)
+    /// <param name="bounds">What the kernel knows to fit through the tunnel to each peer, bytes.</param>
+    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds)
     {
         var now = time.GetUtcNow();
         var changed = false;
@@ -75,7 +93,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new Watched(now) { Device = device, Peer = peer });
                 lock (watched)
                 {
-                    (watched.Device, watched.Peer) = (device, peer);
+                    (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     Read(watched, peers.GetValueOrDefault(peer.PublicKey));
                     // Where a peer is that nobody can dial is news to all the others.
@@ -114,7 +132,65 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 _ = ProbeAsync(watched, changed);
             }
 
+            var untilNext = MeasureSizes(all, changed);
+            pause = untilNext < pause ? untilNext : pause;
             await _signal.WaitAsync(pause, cancellationToken);
+        }
+    }
+
+    /// <summary>Sends what is due of the large packets that find out what passes, and tells when to come again.</summary>
+    TimeSpan MeasureSizes(List<Watched> all, Action changed)
+    {
+        var (now, next) = (time.GetUtcNow(), DateTimeOffset.MaxValue);
+        foreach (var watched in all)
+        {
+            int? size;
+            lock (watched)
+            {
+                if (watched.Liveness.State != TunnelState.Connected)
+                {
+                    continue;
+                }
+
+                size = watched.Mtu.Due(watched.Bound, now, 1 + (all.Count / TunnelsPerLook));
+                next = watched.Mtu.Next < next ? watched.Mtu.Next : next;
+                // What they weigh is not taken for traffic.
+                watched.Probes += size is { } bytes ? 1 + (2 * bytes / ProbeWeight) : 0;
+            }
+
+            if (size is not null)
+            {
+                _ = MeasureSizeAsync(watched, size.Value, changed);
+            }
+        }
+
+        return next > now ? next - now : MtuSearch.Try;
+    }
+
+    async Task MeasureSizeAsync(Watched watched, int size, Action changed)
+    {
+        if (watched.Peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is not { } target || Socket(watched.Device) is not { } socket)
+        {
+            return;
+        }
+
+        var before = watched.Mtu.Mtu;
+        var trip = await socket.EchoAsync(target, new byte[size - EchoHeaders], watched.Liveness.Path.Limit, CancellationToken.None);
+        lock (watched)
+        {
+            if (trip is not null)
+            {
+                watched.Mtu.Passed(size, time.GetUtcNow());
+            }
+            else
+            {
+                watched.Mtu.Lost(size, watched.Liveness.State == TunnelState.Connected && watched.Liveness.Path.LostInARow == 0, time.GetUtcNow());
+            }
+        }
+
+        if (watched.Mtu.Mtu != before)
+        {
+            changed();
         }
     }
 
@@ -158,6 +234,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 watched.Liveness.Path.RoundTrip?.TotalSeconds, watched.Liveness.Path.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0)
             {
                 Relay = p.Candidates.FirstOrDefault(c => c.Kind == CandidateKind.Relay && c.Endpoint == endpoint)?.Relay,
+                MtuBytes = watched.Mtu.Mtu,
                 JitterSeconds = watched.Liveness.Path.Jitter?.TotalSeconds,
             };
         }

@@ -78,6 +78,7 @@ static class TunnelCommands
                 new("RTT", s => Figures.Milliseconds(s.Seen?.RttSeconds)),
                 new("JITTER", s => Figures.Milliseconds(s.Seen?.JitterSeconds), Wide: true),
                 new("LOSS", s => Figures.Percent(s.Seen?.LossRatio)),
+                new("MTU", s => s.Seen is { MtuBytes: > 0 } seen ? $"{seen.MtuBytes}" : "", Wide: true),
                 new("RELAY", s => s.Seen?.Relay ?? "", Wide: true),
                 new("RECEIVED", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.ReceivedBytes)),
                 new("SENT", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.SentBytes)),

@@ -24,6 +24,9 @@ public sealed record TunnelReport(
     /// <summary>Mean difference of round trips that follow each other; null before the second.</summary>
     public double? JitterSeconds { get; init; }
 
+    /// <summary>Largest packet that was found to pass; 0 when nobody looked.</summary>
+    public int MtuBytes { get; init; }
+
     /// <summary>CLUSTER/GATEWAY that hands its packets on; null when they go to the far gateway itself.</summary>
     public string? Relay { get; init; }
 }

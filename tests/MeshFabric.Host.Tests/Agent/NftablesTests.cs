@@ -25,7 +25,7 @@ public sealed class NftablesTests
         using var host = new NetworkNamespace();
         for (var i = 0; i < 3; i++)
         {
-            var (code, output) = host.Try(Nftables.Replace(Config, 1420), "nft", "-f", "-");
+            var (code, output) = host.Try(Nftables.Replace(Config), "nft", "-f", "-");
             Assert.True(code == 0, output);
         }
 
@@ -39,19 +39,19 @@ public sealed class NftablesTests
     public void A_drained_gateway_answers_no_probes_by_its_tunnels()
     {
         using var host = new NetworkNamespace();
-        var (code, output) = host.Try(Nftables.Replace(Config with { IsDrained = true }, 1420), "nft", "-f", "-");
+        var (code, output) = host.Try(Nftables.Replace(Config with { IsDrained = true }), "nft", "-f", "-");
         Assert.True(code == 0, output);
         var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
         Assert.Contains("iifname \"mf*\" ip daddr 198.19.0.1 icmp type echo-request drop", listed, StringComparison.Ordinal);
         Assert.Contains("iifname \"mf*\" ip6 daddr fd6d:6700::1 icmpv6 type echo-request drop", listed, StringComparison.Ordinal);
-        Assert.DoesNotContain("echo-request", Nftables.Replace(Config, 1420), StringComparison.Ordinal);
+        Assert.DoesNotContain("echo-request", Nftables.Replace(Config), StringComparison.Ordinal);
     }
 
     [Fact]
     public void On_a_node_nothing_is_left_untracked_here_for_the_nodes_own_table_decides_that()
     {
         using var host = new NetworkNamespace();
-        var (code, output) = host.Try(Nftables.Replace(Config, 1420, isNode: true), "nft", "-f", "-");
+        var (code, output) = host.Try(Nftables.Replace(Config, isNode: true), "nft", "-f", "-");
         Assert.True(code == 0, output);
         var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
         Assert.DoesNotContain("notrack", listed, StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed class NftablesTests
     public void An_empty_mesh_makes_an_empty_table_that_the_kernel_accepts()
     {
         using var host = new NetworkNamespace();
-        var (code, output) = host.Try(Nftables.Replace(FirewallConfig.None, 1420), "nft", "-f", "-");
+        var (code, output) = host.Try(Nftables.Replace(FirewallConfig.None), "nft", "-f", "-");
         Assert.True(code == 0, output);
     }
 
@@ -71,7 +71,7 @@ public sealed class NftablesTests
     {
         using var host = new NetworkNamespace();
         host.Exec("nft", "add", "table", "ip", "foreign");
-        host.Try(Nftables.Replace(Config, 1420), "nft", "-f", "-");
+        host.Try(Nftables.Replace(Config), "nft", "-f", "-");
         host.Try("add table inet meshfabric\ndelete table inet meshfabric\n", "nft", "-f", "-");
         Assert.Equal("table ip foreign\n", host.Exec("nft", "list", "tables"));
     }

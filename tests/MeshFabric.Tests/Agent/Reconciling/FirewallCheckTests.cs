@@ -53,7 +53,7 @@ public sealed class FirewallCheckTests
 
         public int Reads { get; private set; }
 
-        public int TunnelMtu(IEnumerable<IPAddress> outer) => 1420;
+        public int? TunnelMtu(IPAddress outer) => 1420;
 
         public IPAddress? SourceTowards(IPAddress to) => null;
 
@@ -65,13 +65,13 @@ public sealed class FirewallCheckTests
 
         public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken) => Task.FromResult<ValueList<InstalledRoute>>([]);
 
-        public Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken)
+        public Task ApplyAsync(FirewallConfig config, CancellationToken cancellationToken)
         {
             InPlace = true;
             return Task.CompletedTask;
         }
 
-        public Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken)
+        public Task<bool> IsInPlaceAsync(FirewallConfig config, CancellationToken cancellationToken)
         {
             Reads++;
             if (Broken)

@@ -206,7 +206,7 @@ public sealed class GatewayReconcilerTests
             Assert.Equal((1420, device.Addresses), host.Links[device.Name]);
         }
 
-        Assert.Equal(RouteSelection.Select(config, _ => true), host.Routes);
-        Assert.Equal((config.Firewall, 1420), host.Firewall);
+        Assert.Equal(RouteSelection.Select(config, _ => true, mtu: _ => 1420), host.Routes);
+        Assert.Equal(config.Firewall, host.Firewall);
     }
 }

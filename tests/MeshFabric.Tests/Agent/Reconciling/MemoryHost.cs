@@ -15,7 +15,7 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
 
     public ValueList<InstalledRoute> Routes { get; set; } = [];
 
-    public (FirewallConfig Config, int Mtu)? Firewall { get; set; }
+    public FirewallConfig? Firewall { get; set; }
 
     public bool? Forwards { get; private set; }
 
@@ -25,7 +25,7 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
     /// <summary>Calls that changed something.</summary>
     public int Changes { get; private set; }
 
-    public int TunnelMtu(IEnumerable<IPAddress> outer) => 1420;
+    public int? TunnelMtu(IPAddress outer) => 1420;
 
     public Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken)
     {
@@ -66,15 +66,15 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
 
     public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken) => Task.FromResult(Routes);
 
-    public Task ApplyAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken)
+    public Task ApplyAsync(FirewallConfig config, CancellationToken cancellationToken)
     {
         Fail("firewall");
-        Firewall = (config, mtu);
+        Firewall = config;
         Changes++;
         return Task.CompletedTask;
     }
 
-    public Task<bool> IsInPlaceAsync(FirewallConfig config, int mtu, CancellationToken cancellationToken) => Task.FromResult(Firewall == (config, mtu));
+    public Task<bool> IsInPlaceAsync(FirewallConfig config, CancellationToken cancellationToken) => Task.FromResult(Firewall == config);
 
     public Task RemoveAsync(CancellationToken cancellationToken)
     {

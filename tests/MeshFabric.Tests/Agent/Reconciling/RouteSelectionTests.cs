@@ -28,6 +28,16 @@ public sealed class RouteSelectionTests
     }
 
     [Fact]
+    public void A_route_takes_what_passes_by_each_of_its_ways_and_probes_are_not_held_back()
+    {
+        var routes = RouteSelection.Select(Config, _ => true, mtu: h => h.Gateway == "gw2" ? 1372 : 1420);
+        Assert.Equal(1372, routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).Mtu);
+        Assert.Equal(1420, routes.Single(r => r.Destination == Cidr.Parse("10.30.0.0/16")).Mtu);
+        Assert.All(routes.Where(r => r.Destination.Length == r.Destination.MaxLength), r => Assert.Equal(0, r.Mtu));
+        Assert.Equal(1420, RouteSelection.Select(Config, h => h.Gateway != "gw2", mtu: h => h.Gateway == "gw2" ? 1372 : 1420).Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).Mtu);
+    }
+
+    [Fact]
     public void While_all_are_alive_all_carry() =>
         Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0", Text(RouteSelection.Select(Config, _ => true, Detour.WhereDead).Where(r => r.Destination.Length == 16)));
 
