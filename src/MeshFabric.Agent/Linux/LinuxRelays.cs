@@ -75,10 +75,17 @@ public sealed class LinuxRelays(TimeProvider time) : IRelays
         text.Append($"add map inet {Table} sources {{ type inet_service : inet_service; flags dynamic, timeout; timeout {Lifetime}; size 4096; }}\n");
         text.Append($"add set inet {Table} flows {{ type inet_service . ipv4_addr . inet_service; flags dynamic, timeout; timeout {Lifetime}; size 16384; }}\n");
         text.Append($"add counter inet {Table} relayed\n");
-        Chain(text, "relay", "",
+        text.Append($"add set inet {Table} recent {{ type inet_service . ipv4_addr . inet_service; flags dynamic, timeout; timeout 1s; size 16384; }}\n");
+        // An element that is there keeps its value, however often it is updated: what changed must go first.
+        Chain(text, "learn", "",
+            "delete @addresses { udp dport : ip saddr }",
+            "delete @sources { udp dport : udp sport }",
             "update @addresses { udp dport : ip saddr }",
             "update @sources { udp dport : udp sport }",
             "update @flows { udp dport . ip saddr . udp sport }",
+            "add @recent { udp dport . ip saddr . udp sport }");
+        Chain(text, "relay", "",
+            "udp dport . ip saddr . udp sport != @recent jump learn",
             "notrack",
             "udp dport set udp dport map @twins",
             "udp sport set udp dport map @ports",

@@ -71,7 +71,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         States = states;
         Made = made;
         await TryAsync(failures, () => SteerAsync(config, isAlive, cancellationToken));
-        await TryAsync(failures, () => relays.ApplyAsync(Relays(config, states), cancellationToken));
+        await TryAsync(failures, () => ApplyRelaysAsync(config, states, cancellationToken));
         await TryAsync(failures, () => SweepAsync(config, cancellationToken));
         if (failures.Count > 0)
         {
@@ -184,14 +184,16 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         return bounds;
     }
 
+    Task ApplyRelaysAsync(GatewayConfig config, Dictionary<string, DeviceState> states, CancellationToken cancellationToken)
+    {
+        var ports = Relays(config, states);
+        // Whose devices were just made knows nobody yet; those who are relayed go on by what the kernel has learned.
+        return ports.Count == 0 && config.Relays.Count > 0 ? Task.CompletedTask : relays.ApplyAsync(ports, cancellationToken);
+    }
+
     // Of both sides it must be known where they are: by our own tunnels to them, so that nobody else can be taken for them.
     ValueList<RelayPort> Relays(GatewayConfig config, Dictionary<string, DeviceState> states)
     {
-        if (config.Relays.Count == 0)
-        {
-            return [];
-        }
-
         var known = states.Values.SelectMany(d => d.Peers).Where(p => p.Endpoint is not null).DistinctBy(p => p.PublicKey).ToDictionary(p => p.PublicKey, p => p.Endpoint!.Address);
         return config.Relays.SelectMany(r => new[] { (Near: r.First, Far: r.Second), (Near: r.Second, Far: r.First) })
             .Select(s => (s.Near, s.Far, Address: known.GetValueOrDefault(s.Near.PublicKey)))

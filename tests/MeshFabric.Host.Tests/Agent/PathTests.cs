@@ -91,7 +91,7 @@ public sealed class PathTests : IDisposable
     }
 
     [Fact]
-    public void A_relay_forgets_nothing_when_pairs_come_and_lets_nobody_else_in()
+    public async Task A_relay_forgets_nothing_when_pairs_come_and_lets_nobody_else_in()
     {
         using var wireGuardA = Bound(_a);
         using var wireGuardB = Bound(_b);
@@ -103,6 +103,13 @@ public sealed class PathTests : IDisposable
 
         Relays([.. pair, new(51830, 51831, IPAddress.Parse("203.0.113.1"), NearA), new(51831, 51830, IPAddress.Parse("203.0.113.2"), NearB)]);
         Assert.Equal("three", Hand(wireGuardA, NearA, 51828, wireGuardB, "three"));
+
+        // A NAT that changes its mind about the port, and back.
+        using var moved = Bound(_a, Port + 1);
+        Assert.Equal("of another port", Hand(moved, NearA, 51828, wireGuardB, "of another port"));
+        Assert.Equal("to it", Hand(wireGuardB, NearB, 51829, moved, "to it"));
+        Assert.Equal("again", Hand(wireGuardA, NearA, 51828, wireGuardB, "again"));
+        await Until.TrueAsync(() => Hand(wireGuardA, NearA, 51828, wireGuardB, "again") == "again" && Hand(wireGuardB, NearB, 51829, wireGuardA, "back") == "back", Limit, "the first port to be learned again", Cancel);
 
         // The other side's port, and one of a pair of others.
         Assert.Null(Hand(wireGuardA, NearA, 51829, wireGuardB, "four"));
@@ -137,13 +144,13 @@ public sealed class PathTests : IDisposable
         Assert.True(code == 0, output);
     }
 
-    static Socket Bound(NetworkNamespace host)
+    static Socket Bound(NetworkNamespace host, int port = Port)
     {
         Socket socket = null!;
         host.Inside(() =>
         {
             socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(IPAddress.Any, Port));
+            socket.Bind(new IPEndPoint(IPAddress.Any, port));
         });
         return socket;
     }
