@@ -16,6 +16,8 @@ public sealed class LinuxHost(IHostSettings settings, bool isNode) : IDisposable
     public GatewayReconciler Reconciler(IWireGuardBackend backend, PrivateKey key, TimeProvider time) =>
         new(backend, _links, _routes, _firewall, new LinuxRelays(time), settings, key, time);
 
+    public IPathSocket PathSocket(TimeProvider time) => new LinuxPathSocket(_links.SourceTowards, time);
+
     public void Dispose()
     {
         _links.Dispose();

@@ -11,6 +11,13 @@ public sealed class LinuxLinks : ILinks, IDisposable
     readonly RouteNetlink _netlink = RouteNetlink.Open();
     readonly Lock _oneAtATime = new();
 
+    // Milliseconds, and addresses.
+    const int LookupLifetime = 3000, MostLookups = 10_000;
+
+    readonly Dictionary<System.Net.IPAddress, (RouteLookup? Lookup, long At)> _ways = [];
+    Dictionary<int, Link> _links = [];
+    long _linksAt;
+
     public Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
@@ -49,12 +56,9 @@ public sealed class LinuxLinks : ILinks, IDisposable
         const int overhead = 80;
         lock (_oneAtATime)
         {
-            if (_netlink.Lookup(outer) is not { } way || _netlink.Links().FirstOrDefault(l => l.Index == way.LinkIndex) is not { } link || link.Name.StartsWith("mf", StringComparison.Ordinal))
-            {
-                return null;
-            }
-
-            return Math.Clamp((way.Mtu > 0 ? way.Mtu : link.Mtu) - overhead, MtuSearch.Smallest, MtuSearch.Largest);
+            return Way(outer) is { Lookup: { } way, Link: { } link } && !link.Name.StartsWith("mf", StringComparison.Ordinal)
+                ? Math.Clamp((way.Mtu > 0 ? way.Mtu : link.Mtu) - overhead, MtuSearch.Smallest, MtuSearch.Largest)
+                : null;
         }
     }
 
@@ -62,8 +66,30 @@ public sealed class LinuxLinks : ILinks, IDisposable
     {
         lock (_oneAtATime)
         {
-            return _netlink.Lookup(to)?.Source;
+            return Way(to).Lookup?.Source;
         }
+    }
+
+    // Asked for each peer in each turn: of a thousand tunnels the kernel would have little else to tell.
+    (RouteLookup? Lookup, Link? Link) Way(System.Net.IPAddress to)
+    {
+        var now = Environment.TickCount64;
+        if (now - _linksAt > 1000 || _linksAt == 0)
+        {
+            (_links, _linksAt) = (_netlink.Links().ToDictionary(l => l.Index), now);
+        }
+
+        if (!_ways.TryGetValue(to, out var known) || now - known.At > LookupLifetime)
+        {
+            if (_ways.Count > MostLookups)
+            {
+                _ways.Clear();
+            }
+
+            _ways[to] = known = (_netlink.Lookup(to), now);
+        }
+
+        return (known.Lookup, known.Lookup is { } way ? _links.GetValueOrDefault(way.LinkIndex) : null);
     }
 
     public void Dispose() => _netlink.Dispose();

@@ -15,15 +15,14 @@ public sealed class LinuxPathSocket : IPathSocket
     const int SoAttachFilter = 26;
 
     readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Udp);
-
-    // Never sends: the kernel tells by it which address it would send from.
-    readonly Socket _probe = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+    readonly Func<IPAddress, IPAddress?> _sourceTowards;
     readonly TimeProvider _time;
 
+    /// <param name="sourceTowards">Which address of the host the kernel sends from to another one.</param>
     /// <exception cref="SocketException">Not permitted (CAP_NET_RAW).</exception>
-    public LinuxPathSocket(TimeProvider time)
+    public LinuxPathSocket(Func<IPAddress, IPAddress?> sourceTowards, TimeProvider time)
     {
-        _time = time;
+        (_sourceTowards, _time) = (sourceTowards, time);
         try
         {
             Filter(_socket);
@@ -38,14 +37,14 @@ public sealed class LinuxPathSocket : IPathSocket
 
     public async ValueTask SendAsync(int fromPort, IPEndPoint to, byte[] payload, CancellationToken cancellationToken)
     {
-        if (to.AddressFamily != AddressFamily.InterNetwork)
+        if (to.AddressFamily != AddressFamily.InterNetwork || _sourceTowards(to.Address) is not { } source)
         {
             return;
         }
 
         try
         {
-            await _socket.SendToAsync(Datagram(SourceTowards(to.Address), fromPort, to, payload), SocketFlags.None, new IPEndPoint(to.Address, 0), cancellationToken);
+            await _socket.SendToAsync(Datagram(source, fromPort, to, payload), SocketFlags.None, new IPEndPoint(to.Address, 0), cancellationToken);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
@@ -79,11 +78,7 @@ public sealed class LinuxPathSocket : IPathSocket
         }
     }
 
-    public void Dispose()
-    {
-        _socket.Dispose();
-        _probe.Dispose();
-    }
+    public void Dispose() => _socket.Dispose();
 
     static void Hand(ReadOnlySpan<byte> packet, IPAddress from, PathPacket take)
     {
@@ -107,7 +102,7 @@ public sealed class LinuxPathSocket : IPathSocket
         return datagram;
     }
 
-    // RFC 768, over the pseudo header as well; zero would mean that there is none.
+    // RFC 768, over the pseudo header as well. To leave it out is allowed, but a relay's rewriting would make a wrong one of it, and NATs throw that away.
     static ushort Checksum(IPAddress source, IPAddress destination, byte[] datagram)
     {
         uint sum = 17 + (uint)datagram.Length;
@@ -127,16 +122,6 @@ public sealed class LinuxPathSocket : IPathSocket
             {
                 sum += (uint)bytes[i] << (i % 2 == 0 ? 8 : 0);
             }
-        }
-    }
-
-    // As the kernel will choose it, for the checksum has it in.
-    IPAddress SourceTowards(IPAddress to)
-    {
-        lock (_probe)
-        {
-            _probe.Connect(to, 9);
-            return ((IPEndPoint)_probe.LocalEndPoint!).Address;
         }
     }
 

@@ -92,7 +92,7 @@ public sealed class LinuxRelays(TimeProvider time) : IRelays
             // Where the twin's peer was not heard of there is nobody to send to.
             "ip daddr set udp dport map @addresses udp dport set udp dport map @sources counter name relayed accept",
             "drop");
-        Chain(text, "prerouting", "type filter hook prerouting priority -310; policy accept;", "ip saddr . udp dport @peers jump relay");
+        Chain(text, "prerouting", "type filter hook prerouting priority -310; policy accept;", "fib daddr type local ip saddr . udp dport @peers jump relay");
         Chain(text, "postrouting", "type filter hook postrouting priority 300; policy accept;", "udp sport . ip daddr . udp dport @flows ip saddr set udp sport map @owns");
         return text.ToString();
     }

@@ -21,6 +21,9 @@ public sealed class CandidateList
     static readonly TimeSpan LearnedLifetime = TimeSpan.FromSeconds(60);
     const int MostLearned = 4;
 
+    // Of a learned way that never answered.
+    const int MostAsks = 8;
+
     // Another way of the same sort must be better by both, or two that are equal would be changed between for ever.
     const double Better = 0.7;
     static readonly TimeSpan BetterBy = TimeSpan.FromMilliseconds(2);
@@ -74,16 +77,18 @@ public sealed class CandidateList
         (_current, _isConnected) = (current, isConnected);
     }
 
-    /// <summary>The far side asked from there: that is a way as well.</summary>
-    public void Heard(UdpEndpoint from, DateTimeOffset now)
+    /// <summary>The far side asked from there: that is a way as well. True when it was not known.</summary>
+    public bool Heard(UdpEndpoint from, DateTimeOffset now)
     {
         if (_ways.Find(w => w.Candidate.Endpoint == from) is { } known)
         {
             known.HeardAt = now;
+            return false;
         }
         else
         {
-            var learned = _ways.Where(w => w.Candidate.Kind == CandidateKind.Learned).OrderBy(w => w.HeardAt).ToList();
+            // Those that never answered go first: an ask that somebody recorded and sends again says nothing true.
+            var learned = _ways.Where(w => w.Candidate.Kind == CandidateKind.Learned).OrderBy(w => w.AnsweredAt is null ? 0 : 1).ThenBy(w => w.HeardAt).ToList();
             if (learned.Count >= MostLearned)
             {
                 _ways.Remove(learned[0]);
@@ -91,12 +96,14 @@ public sealed class CandidateList
 
             _ways.Add(new Way(new PathCandidate(CandidateKind.Learned, from)) { HeardAt = now });
             _newsAt = now;
+            return true;
         }
     }
 
     /// <summary>Those to ask now; counted as asked.</summary>
     public IReadOnlyList<UdpEndpoint> Due(DateTimeOffset now)
     {
+        _ways.RemoveAll(w => w.Candidate.Kind == CandidateKind.Learned && w.AnsweredAt is null && w.LostInARow >= MostAsks);
         var due = _ways.Where(w => w.AskedAt is null || now - w.AskedAt >= Interval(w, now)).ToList();
         foreach (var way in due)
         {

@@ -5,7 +5,6 @@ using MeshFabric.Agent.Ports;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using MeshFabric.ServiceDefaults;
-using MeshFabric.WireGuard;
 using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Agent.Paths;
@@ -16,7 +15,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
 {
     // An answer that takes longer is of no use.
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
-    static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1), ShortestPause = TimeSpan.FromMilliseconds(20);
 
     // Asks a second, however many peers there are: what is due waits for its turn.
     const int MostASecond = 400;
@@ -26,6 +25,8 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
     readonly ulong _self = PathCheck.SenderOf(key.ToPublicKey());
     readonly WakeSignal _signal = new();
     IPathSocket? _socket;
+    double _room;
+    DateTimeOffset _roomAt;
     Action? _changed;
 
     sealed class Peer(byte[] key)
@@ -38,7 +39,8 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
     }
 
     /// <summary>Takes over a plan and a reading.</summary>
-    public void Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, Func<NextHop, bool> isAlive)
+    /// <param name="seen">Where each peer's packets came from last.</param>
+    public void Update(GatewayConfig config, IReadOnlyDictionary<PublicKey, IPEndPoint> seen, Func<NextHop, bool> isAlive)
     {
         var now = time.GetUtcNow();
         var wanted = new HashSet<ulong>();
@@ -47,15 +49,23 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
             foreach (var peer in device.Peers.Where(p => p.Candidates.Count > 0))
             {
                 var id = PathCheck.SenderOf(peer.PublicKey);
+                if (!_peers.TryGetValue(id, out var known) && KeyWith(peer) is { } shared)
+                {
+                    known = _peers.GetOrAdd(id, new Peer(shared));
+                }
+
+                if (known is null)
+                {
+                    continue;
+                }
+
                 wanted.Add(id);
-                var state = states.GetValueOrDefault(device.Name)?.Peers.FirstOrDefault(p => p.PublicKey == peer.PublicKey);
-                var known = _peers.GetOrAdd(id, _ => new Peer(PathCheck.Key(key, peer.PublicKey)));
                 lock (known)
                 {
                     (known.Port, known.Initiates) = (device.ListenPort, peer.Initiates);
                     known.Ways.Want(peer.Candidates, now);
                     known.Ways.Observe(
-                        state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null,
+                        seen.TryGetValue(peer.PublicKey, out var e) ? new UdpEndpoint(e.Address, e.Port) : null,
                         isAlive(new NextHop(device.Name, peer.Cluster, peer.Gateway)), now);
                     known.Chosen = known.Ways.Choose(known.Initiates);
                 }
@@ -70,6 +80,19 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
         _signal.Wake();
     }
 
+    // One bad key costs only its own gateway.
+    byte[]? KeyWith(TunnelPeer peer)
+    {
+        try
+        {
+            return PathCheck.Key(key, peer.PublicKey);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Where to send to this peer; null while no way is known, and where what the device knows is right.</summary>
     public IPEndPoint? Way(TunnelPeer peer) =>
         peer.Candidates.Count > 0 && _peers.TryGetValue(PathCheck.SenderOf(peer.PublicKey), out var known) ? known.Chosen?.Endpoint.ToIPEndPoint() : null;
@@ -82,9 +105,16 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
         while (!cancellationToken.IsCancellationRequested)
         {
             var pause = LongestPause;
-            if (Socket() is { } socket)
+            try
             {
-                pause = await AskAsync(socket, cancellationToken);
+                if (Socket() is { } socket)
+                {
+                    pause = await AskAsync(socket, cancellationToken);
+                }
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogNoSocket(log, e.Message);
             }
 
             await _signal.WaitAsync(pause, cancellationToken);
@@ -126,8 +156,11 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
             _asked.TryRemove(id, out _);
         }
 
-        var room = MostASecond / 4;
-        foreach (var (id, peer) in _peers)
+        var room = Room(now);
+        // Who is asked first changes each time, so that nobody waits for ever when there are many.
+        var peers = _peers.ToArray();
+        var start = peers.Length > 0 ? Random.Shared.Next(peers.Length) : 0;
+        foreach (var (id, peer) in peers[start..].Concat(peers[..start]))
         {
             IReadOnlyList<UdpEndpoint> due;
             int port;
@@ -135,8 +168,8 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
             {
                 due = room > 0 ? peer.Ways.Due(now) : [];
                 port = peer.Port;
-                var due2 = peer.Ways.Next(now);
-                next = due2 < next ? due2 : next;
+                var again = peer.Ways.Next(now);
+                next = again < next ? again : next;
                 Judge(peer);
             }
 
@@ -149,9 +182,19 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
             }
         }
 
+        _room = room;
         var pause = next - now;
-        // Never quicker than the bound allows for what was just sent.
-        return pause > CandidateList.Hunting ? pause : room <= 0 ? CandidateList.Hunting : TimeSpan.FromMilliseconds(Math.Max(20, pause.TotalMilliseconds));
+        return room <= 0 || pause > CandidateList.Hunting ? Longer(pause, CandidateList.Hunting) : Longer(pause, ShortestPause);
+
+        static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    }
+
+    // What the time since the last round allows, and what that round left.
+    double Room(DateTimeOffset now)
+    {
+        var room = Math.Min(_room + ((now - _roomAt).TotalSeconds * MostASecond), MostASecond / 4);
+        _roomAt = now;
+        return room;
     }
 
     void Take(int port, IPEndPoint from, ReadOnlySpan<byte> packet)
@@ -164,6 +207,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
         var source = new UdpEndpoint(from.Address, from.Port);
         if (!check.IsAnswer)
         {
+            bool isNew;
             lock (peer)
             {
                 if (port != peer.Port)
@@ -171,7 +215,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
                     return;
                 }
 
-                peer.Ways.Heard(source, time.GetUtcNow());
+                isNew = peer.Ways.Heard(source, time.GetUtcNow());
             }
 
             if (_socket is { } socket)
@@ -179,7 +223,10 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
                 _ = socket.SendAsync(port, from, new PathCheck(IsAnswer: true, _self, check.Number).Write(peer.Key), CancellationToken.None).AsTask();
             }
 
-            _signal.Wake();
+            if (isNew)
+            {
+                _signal.Wake();
+            }
         }
         else if (_asked.TryRemove(check.Number, out var ask) && ask.Peer == check.Sender && ask.To == source)
         {

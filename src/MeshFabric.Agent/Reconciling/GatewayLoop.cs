@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Local;
@@ -96,7 +97,7 @@ public sealed partial class GatewayLoop(
         LogBackend(log, backend.Name);
         using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
-        using var paths = new PathFinder(() => new LinuxPathSocket(time), state.DeviceKey(), time, log);
+        using var paths = new PathFinder(() => host.PathSocket(time), state.DeviceKey(), time, log);
         (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
@@ -182,21 +183,36 @@ public sealed partial class GatewayLoop(
                 Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
             }
 
-            await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
-            if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
+            var failure = await FailureOfAsync(_reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken), cancellationToken);
+            if (failure is null && Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
             {
                 // Only now: a report of half of it would be taken for the whole.
                 reporter.Repeat();
             }
 
+            // Also when a part failed: what is there carries traffic, and fails over.
             if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds))
             {
                 reporter.ReportSoon();
             }
 
-            _paths!.Update(Config, _reconciler.States, tunnels.IsAlive);
+            _paths!.Update(Config, _reconciler.Seen, tunnels.IsAlive);
+            failure?.Throw();
             view.Applied(known, Config, backend.Name, _reconciler.Mtu, tunnels.Report(Config));
             view.Succeeded(time.GetElapsedTime(started));
+        }
+    }
+
+    static async Task<ExceptionDispatchInfo?> FailureOfAsync(Task work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await work;
+            return null;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return ExceptionDispatchInfo.Capture(e);
         }
     }
 

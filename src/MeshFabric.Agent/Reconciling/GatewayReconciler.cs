@@ -6,6 +6,7 @@ using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using MeshFabric.WireGuard;
+using MeshFabric.WireGuard.Linux;
 
 namespace MeshFabric.Agent.Reconciling;
 
@@ -23,6 +24,8 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     // What the tables were last known to be made from.
     FirewallConfig? _firewall;
 
+    readonly Dictionary<PublicKey, IPEndPoint> _seen = [];
+
     /// <summary>States read in the last turn, by device.</summary>
     public IReadOnlyDictionary<string, DeviceState> States { get; private set; } = new Dictionary<string, DeviceState>();
 
@@ -31,6 +34,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
     /// <summary>Of our devices: what the widest of their ways takes. What a narrower one takes is on its routes.</summary>
     public int Mtu { get; private set; } = MtuSearch.Usual;
+
+    /// <summary>Where each peer's packets came from before this turn changed anything.</summary>
+    public IReadOnlyDictionary<PublicKey, IPEndPoint> Seen => _seen;
 
     /// <summary>What the kernel knows to fit through the tunnel to each peer, bytes.</summary>
     public IReadOnlyDictionary<PublicKey, int> Bounds { get; private set; } = new Dictionary<PublicKey, int>();
@@ -61,11 +67,21 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             return Task.CompletedTask;
         });
         await TryAsync(failures, () => ApplyFirewallAsync(config, checkFirewall, cancellationToken));
+        _seen.Clear();
         var states = new Dictionary<string, DeviceState>();
         var made = new List<string>();
         foreach (var device in config.Devices)
         {
             await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, made, cancellationToken));
+        }
+
+        foreach (var device in config.Devices.Where(d => !states.ContainsKey(d.Name)))
+        {
+            // What failed may be harmless: its probes tell whether it carries.
+            if (States.TryGetValue(device.Name, out var last))
+            {
+                states[device.Name] = last;
+            }
         }
 
         States = states;
@@ -140,6 +156,11 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
         var now = time.GetUtcNow();
         var before = (await backend.ReadAsync(device.Name, cancellationToken)).Peers.ToDictionary(p => p.PublicKey);
+        foreach (var peer in before.Values.Where(p => p.Endpoint is not null))
+        {
+            _seen[peer.PublicKey] = peer.Endpoint!;
+        }
+
         // A peer that nothing could be sent to would be given up for seconds before there is a way.
         var peers = device.Peers.Where(p => before.ContainsKey(p.PublicKey) || p.Candidates.Count == 0 || !p.Initiates || Way(p) is not null)
             .Select(p => Peer(device.Name, p, before.GetValueOrDefault(p.PublicKey), now)).ToValueList();
@@ -171,13 +192,16 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     Dictionary<PublicKey, int> BoundsOf(GatewayConfig config)
     {
         var bounds = new Dictionary<PublicKey, int>();
+        var fragments = backend.Name == KernelBackend.Kind;
         foreach (var device in config.Devices)
         {
             var known = States.GetValueOrDefault(device.Name)?.Peers.ToDictionary(p => p.PublicKey, p => p.Endpoint?.Address) ?? [];
             foreach (var peer in device.Peers)
             {
                 var outer = known.GetValueOrDefault(peer.PublicKey) ?? peer.Endpoints.Concat(peer.Candidates.Select(c => c.Endpoint)).FirstOrDefault()?.Address;
-                bounds[peer.PublicKey] = (outer is null ? null : links.TunnelMtu(outer)) ?? MtuSearch.Usual;
+                var bound = (outer is null ? null : links.TunnelMtu(outer)) ?? MtuSearch.Usual;
+                // The kernel's WireGuard lets routers cut its packets up: that a large one arrives does not mean that it passed whole.
+                bounds[peer.PublicKey] = fragments ? Math.Min(bound, MtuSearch.Usual) : bound;
             }
         }
 

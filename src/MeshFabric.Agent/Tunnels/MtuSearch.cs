@@ -75,7 +75,7 @@ public sealed class MtuSearch
         _next = now + (Wanted == Mtu ? Look * _seldom : Try);
     }
 
-    /// <param name="isAlive">Small packets come through.</param>
+    /// <param name="isAlive">A small packet that was sent afterwards came through.</param>
     public void Lost(int size, bool isAlive, DateTimeOffset now)
     {
         if (size != Wanted || !isAlive)
@@ -122,8 +122,8 @@ public sealed class MtuSearch
             return;
         }
 
-        // Another way, most likely: nothing that was found holds for it.
+        // Another way, most likely: what did not pass may pass now, and must be seen to.
         (_bound, _refused, _lost, _searching, _next) = (bound, null, 0, false, now);
-        Mtu = Math.Min(Math.Max(Mtu, Math.Min(bound, Usual)), bound);
+        Mtu = Math.Min(Mtu, bound);
     }
 }

@@ -176,6 +176,8 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
         var before = watched.Mtu.Mtu;
         var trip = await socket.EchoAsync(target, new byte[size - EchoHeaders], watched.Liveness.Path.Limit, CancellationToken.None);
+        // Only when a small one passes right after it was the size that did not.
+        var isAlive = trip is null && await socket.EchoAsync(target, ProbePayload, watched.Liveness.Path.Limit, CancellationToken.None) is not null;
         lock (watched)
         {
             if (trip is not null)
@@ -184,7 +186,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             }
             else
             {
-                watched.Mtu.Lost(size, watched.Liveness.State == TunnelState.Connected && watched.Liveness.Path.LostInARow == 0, time.GetUtcNow());
+                watched.Mtu.Lost(size, isAlive, time.GetUtcNow());
             }
         }
 

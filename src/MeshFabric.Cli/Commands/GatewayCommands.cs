@@ -16,6 +16,8 @@ static class GatewayCommands
         new("REVISION", g => $"{g.Status.AppliedRevision}"),
         new("FACTS", g => $"{g.Status.FactsRevision}", Wide: true),
         new("ENDPOINTS", g => g.Spec.Endpoints.Count == 0 ? "outbound-only" : string.Join(",", g.Spec.Endpoints)),
+        new("SEEN-AT", g => string.Join(",", g.Status.ObservedEndpoints), Wide: true),
+        new("RELAYS", g => g.Status.RelayedPairs == 0 ? "" : $"{g.Status.RelayedPairs}", Wide: true),
         new("TUNNEL-ADDRESSES", g => string.Join(",", g.Spec.TunnelAddresses), Wide: true),
         new("PUBLIC-KEY", g => $"{g.Spec.PublicKey}", Wide: true),
         new("LAST-SEEN", g => g.Status.LastSeen is null ? "never" : Figures.At(g.Status.LastSeen), Wide: true),

@@ -83,6 +83,9 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
     public bool ChangesFacts { get; private set; }
 
+    /// <summary>What is known of gateways that can only dial out is up to date with this change.</summary>
+    public bool HiddenAreSettled { get; set; }
+
     public void Touch(ClusterRow cluster)
     {
         ChangesFacts = true;

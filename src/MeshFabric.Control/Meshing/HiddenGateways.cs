@@ -3,6 +3,7 @@ using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
+using MeshFabric.ServiceDefaults;
 using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
@@ -13,13 +14,23 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
-    // Two may differ by who looks from where; more are a NAT that maps each destination by itself, and of use to nobody.
+    // Reports come in crowds.
+    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+
+    // An agent that is away for a while relays all the same, and what it saw may still be so.
+    static readonly TimeSpan Absence = TimeSpan.FromMinutes(5);
+
+    // Two may differ by who looks from where; more are a NAT that maps each destination by itself.
     const int MostObserved = 2;
+
+    readonly WakeSignal _signal = new();
+
+    /// <summary>A report tells that something moved: look soon.</summary>
+    public void Wake() => _signal.Wake();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Period, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
@@ -29,6 +40,13 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
             {
                 LogFailed(log, e.Message);
             }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _signal.WaitAsync(Period, stoppingToken);
         }
     }
 
@@ -48,27 +66,38 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
     /// <summary>Within a change: a gateway that has just come or gone has its relays with the same revision.</summary>
     public static async Task ApplyAsync(FactsChange change, CancellationToken cancellationToken)
     {
+        if (change.HiddenAreSettled)
+        {
+            return;
+        }
+
         await change.Db.SaveChangesAsync(cancellationToken);
         foreach (var (cluster, gateway, observed, relays) in await DifferencesAsync(change.Db, change.Now, cancellationToken))
         {
             (gateway.ObservedEndpoints, gateway.Relays) = (observed, relays);
             change.Touch(cluster);
         }
+
+        change.HiddenAreSettled = true;
     }
 
     sealed record Difference(ClusterRow Cluster, GatewayRow Gateway, ValueList<ObservedEndpoint> Observed, ValueList<RelayFacts> Relays);
 
     static async Task<List<Difference>> DifferencesAsync(MeshDbContext db, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var clusters = await FactsStore.Clusters(db).ToListAsync(cancellationToken);
-        var gateways = clusters.SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g)).ToList();
-        if (!gateways.Exists(g => g.Gateway.Endpoints.Count == 0) && !gateways.Exists(g => g.Gateway.Relays.Count > 0))
+        // Most meshes have none, or few, and whoever is asked at every change should not read everything for that.
+        var hiddenOrRelaying = await db.Gateways.AsNoTracking().Select(g => new { Hidden = g.Endpoints.Count == 0, g.Relays, g.ObservedEndpoints }).ToListAsync(cancellationToken);
+        if (hiddenOrRelaying.TrueForAll(g => !g.Hidden && g.Relays.Count == 0 && g.ObservedEndpoints.Count == 0))
         {
             return [];
         }
 
-        var seen = await SeenAsync(db, gateways, cancellationToken);
-        var alive = gateways.Where(g => now - (g.Gateway.LastSeen ?? g.Gateway.CreatedAt) < Liveness.Limit).Select(g => g.Gateway.Id).ToHashSet(StringComparer.Ordinal);
+        var clusters = await FactsStore.Clusters(db).ToListAsync(cancellationToken);
+        var gateways = clusters.SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g)).ToList();
+        var heard = gateways.Where(g => now - (g.Gateway.LastSeen ?? g.Gateway.CreatedAt) < Absence).Select(g => g.Gateway.Id).ToHashSet(StringComparer.Ordinal);
+        // When most are silent it is we who were away, or the broker.
+        var alive = heard.Count * 2 < gateways.Count ? gateways.Select(g => g.Gateway.Id).ToHashSet(StringComparer.Ordinal) : heard;
+        var seen = await SeenAsync(db, gateways.Where(g => g.Gateway.Endpoints.Count == 0 || alive.Contains(g.Gateway.Id)).ToList(), cancellationToken);
         var relays = RelayPlanner.Plan(
             clusters.Select(c => c.ToFacts()).OrderBy(c => c.Name, StringComparer.Ordinal).ToList(),
             alive.Contains,
@@ -97,10 +126,11 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
             .Where(o => o.Report?.Endpoint is not null)
             // Its device of that plane is the one that the observer of this ordinal sees.
             .Select(o => new ObservedEndpoint(o.Ordinal, o.Report!.Endpoint!))
-            .Distinct()
-            .GroupBy(o => o.Plane)
-            .Where(plane => plane.Count() <= MostObserved)
-            .SelectMany(plane => plane)
+            .GroupBy(o => o)
+            .GroupBy(same => same.Key.Plane)
+            // What most of them see first.
+            .SelectMany(plane => plane.OrderByDescending(same => same.Count()).ThenBy(same => same.Key).Take(MostObserved))
+            .Select(same => same.Key)
             .Order()
             .ToValueList();
 

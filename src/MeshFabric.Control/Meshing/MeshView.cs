@@ -71,7 +71,11 @@ public sealed class MeshView
             new Metadata($"{cluster.Name}/{row.Name}", row.Id, $"{cluster.Revision}-{(row.LastSeen ?? row.CreatedAt).ToUnixTimeMilliseconds()}", row.CreatedAt, new Dictionary<string, string>()),
             new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained },
             new GatewayStatus(Heard(row) ? "connected" : "unreachable", row.LastSeen, row.AgentVersion, row.Backend, row.FactsRevision, row.AppliedRevision,
-                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster), row.Findings));
+                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster), row.Findings)
+            {
+                ObservedEndpoints = facts.ObservedEndpoints.Select(o => o.Endpoint).Distinct().Order().ToValueList(),
+                RelayedPairs = facts.Relays.Count,
+            });
     }
 
     IReadOnlyList<Condition> Conditions(ClusterRow row, int heard)

@@ -73,7 +73,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         }, cancellationToken);
         if (moved)
         {
-            await hidden.ReconcileAsync(cancellationToken);
+            hidden.Wake();
         }
 
         if (message.Actual is { } actual)
@@ -81,6 +81,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             await StoreAddressesAsync(gatewayId, actual.Addresses, cancellationToken);
         }
     }
+
+    // Others will send there: to a host, and to nobody else (RFC 1122, 3.2.1.3).
+    static bool IsHost(IPAddress address) => address.GetAddressBytes()[0] is not (0 or 127 or >= 224);
 
     /// <summary>Of a gateway that can only dial out they are facts: whoever is in the same network may reach it there.</summary>
     async Task StoreAddressesAsync(string gatewayId, ValueList<Cidr> addresses, CancellationToken cancellationToken)
@@ -102,7 +105,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         async Task<bool> DifferAsync(MeshDbContext db) =>
             await db.Gateways.AsNoTracking().SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { Endpoints.Count: 0 } gateway && !gateway.PrivateEndpoints.SequenceEqual(Of(gateway));
 
-        List<string> Of(GatewayRow gateway) => addresses.Where(a => a.IsIPv4 && a.Length == a.MaxLength && !IPAddress.IsLoopback(a.Address)).Take(MostAddresses)
+        List<string> Of(GatewayRow gateway) => addresses.Where(a => a.IsIPv4 && a.Length == a.MaxLength && IsHost(a.Address)).Take(MostAddresses)
             .Select(a => $"{new UdpEndpoint(a.Address, gateway.ListenPort)}").ToList();
     }
 

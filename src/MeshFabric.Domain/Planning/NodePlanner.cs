@@ -174,13 +174,16 @@ public static class NodePlanner
     {
         var alive = gateways.Where(g => isAlive(g.Gateway.Name)).ToList();
         var used = (alive.Count > 0 || onlyAlive ? alive : gateways).Select(g => Peer(g.Node)).DistinctBy(p => p.Node).ToList();
-        return (used.Count > 0 ? remote : []).Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), lead.Mtu))
+        return (used.Count > 0 ? remote : []).Select(p => new OverlayRoute(GatewayTable, p, Source(self, p.IsIPv4), used.Select(u => Hop(u, p.IsIPv4)).OrderBy(h => h.ToString(), StringComparer.Ordinal).ToValueList(), Mtu(lead, p.IsIPv4)))
             // Each gateway's own addresses by itself alone, dead or alive: that is what is probed.
-            .Concat(gateways.SelectMany(g => g.Gateway.TunnelAddresses.Select(a => new OverlayRoute(GatewayTable, a, Source(self, a.IsIPv4), [Hop(Peer(g.Node), a.IsIPv4)], lead.Mtu))))
+            .Concat(gateways.SelectMany(g => g.Gateway.TunnelAddresses.Select(a => new OverlayRoute(GatewayTable, a, Source(self, a.IsIPv4), [Hop(Peer(g.Node), a.IsIPv4)], Mtu(lead, a.IsIPv4)))))
             .DistinctBy(r => r.Destination)
             .OrderBy(r => r.Destination)
             .ToValueList();
     }
+
+    // IPv6 has no less (RFC 8200).
+    static int Mtu(OverlayGateway lead, bool ipv4) => ipv4 || lead.Mtu == 0 ? lead.Mtu : Math.Max(lead.Mtu, 1280);
 
     // A node may have pods with addresses of another's prefix (Calico lends them); the longer prefix wins, and the own ones are left to the plug-in.
     static IEnumerable<Cidr> Lent(OverlayNode self, List<OverlayNode> peers) => self.PodPrefixes.Where(own => peers.Exists(n => n.PodPrefixes.Any(p => p != own && p.Contains(own))));

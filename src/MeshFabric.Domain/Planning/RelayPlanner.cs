@@ -17,8 +17,12 @@ public static class RelayPlanner
     /// <summary>UDP ports of a gateway that it relays by: from its listen port plus <see cref="GatewayFacts.MaxPerCluster"/> on.</summary>
     public const int PortsPerGateway = 1000;
 
-    // Another relay must be that much better before a pair is moved.
-    const double Better = 0.7;
+    // Another relay must be that much better, by both, before a pair is moved: single measurements are noisy, and a move is a new revision for all.
+    const double Better = 0.5;
+    const double BetterBySeconds = 0.02;
+
+    // So many of the nearest relays are looked at for each gateway.
+    const int Nearest = 16;
 
     /// <param name="facts">With the relays there are.</param>
     /// <param name="isAlive">By gateway id: its agent was heard of lately.</param>
@@ -27,14 +31,21 @@ public static class RelayPlanner
     public static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
     {
         var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.Gateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c.Id, g)).ToList();
+        var had = relays.SelectMany(r => r.Gateway.Relays, (r, pair) => (Relay: r, Pair: (pair.First, pair.Second))).ToLookup(r => r.Pair, r => r.Relay);
+        var near = new Dictionary<string, List<Candidate>>(StringComparer.Ordinal);
         foreach (var (first, second) in Pairs(facts))
         {
-            var possible = relays.Where(r => r.Cluster != first.Cluster && r.Cluster != second.Cluster).ToList();
+            var possible = NearestTo(first.Gateway.Id).Concat(NearestTo(second.Gateway.Id)).Concat(had[(first.Gateway.Id, second.Gateway.Id)]).Distinct()
+                .Where(r => r.Cluster != first.Cluster && r.Cluster != second.Cluster).ToList();
             var chosen = Choose(possible, first.Gateway.Id, second.Gateway.Id, isAlive, roundTrip);
             chosen.ForEach(r => r.Take(first.Gateway.Id, second.Gateway.Id));
         }
 
         return relays.ToDictionary(r => r.Gateway.Id, r => r.Taken(), StringComparer.Ordinal);
+
+        List<Candidate> NearestTo(string hidden) => near.TryGetValue(hidden, out var known)
+            ? known
+            : near[hidden] = relays.Where(r => isAlive(r.Gateway.Id)).OrderBy(r => roundTrip(r.Gateway.Id, hidden) ?? double.MaxValue).ThenBy(r => r.Gateway.Id, StringComparer.Ordinal).Take(Nearest).ToList();
     }
 
     /// <summary>Relays are IPv4: of those who cannot be dialled, hardly anybody has IPv6 and is not reached by it.</summary>
@@ -51,13 +62,19 @@ public static class RelayPlanner
         var ranked = possible.Select(r => (Relay: r, Alive: isAlive(r.Gateway.Id), Has: r.Had(first, second), Cost: Cost(r)))
             .Where(r => r.Has || (r.Alive && r.Relay.HasRoom))
             .OrderBy(r => r.Alive ? 0 : 1)
-            .ThenBy(r => r.Has ? Better * r.Cost : r.Cost)
+            .ThenBy(r => r.Has ? Math.Min(Better * r.Cost, r.Cost - BetterBySeconds) : r.Cost)
             .ThenBy(r => r.Has ? 0 : 1)
             .ThenBy(r => r.Relay.Pairs)
             .ThenBy(r => r.Relay.Gateway.Id, StringComparer.Ordinal)
-            .Select(r => r.Relay)
             .ToList();
-        return ranked.Take(PerPair).ToList();
+        var chosen = ranked.Take(PerPair).ToList();
+        if (!chosen.Exists(r => r.Has) && ranked.Find(r => r is { Has: true, Alive: true }) is { Relay: not null } kept)
+        {
+            // Never both at once: by one of them the pair goes on until it knows the other.
+            chosen[^1] = kept;
+        }
+
+        return chosen.ConvertAll(r => r.Relay);
 
         double Cost(Candidate r) => roundTrip(r.Gateway.Id, first) + roundTrip(r.Gateway.Id, second) ?? double.MaxValue;
     }
@@ -71,7 +88,9 @@ public static class RelayPlanner
         public string Cluster => cluster;
         public GatewayFacts Gateway => gateway;
         public int Pairs => _taken.Count;
-        public bool HasRoom => _ports.Count + 2 <= PortsPerGateway;
+        public bool HasRoom => _ports.Count + 2 <= Range.Count();
+
+        IEnumerable<int> Range => Enumerable.Range(gateway.ListenPort + GatewayFacts.MaxPerCluster, Math.Clamp(ushort.MaxValue + 1 - gateway.ListenPort - GatewayFacts.MaxPerCluster, 0, PortsPerGateway));
 
         public bool Had(string first, string second) => _had.ContainsKey((first, second));
 
@@ -80,7 +99,7 @@ public static class RelayPlanner
             if (!_had.TryGetValue((first, second), out var relay))
             {
                 // A port that another pair has just given up may still be sent to: it is not reused in the same step.
-                var free = Enumerable.Range(gateway.ListenPort + GatewayFacts.MaxPerCluster, PortsPerGateway).Where(p => !_ports.Contains(p)).Take(2).ToArray();
+                var free = Range.Where(p => !_ports.Contains(p)).Take(2).ToArray();
                 relay = new RelayFacts(first, free[0], second, free[1]);
                 _ports.UnionWith(free);
             }

@@ -23,7 +23,9 @@ public sealed class KernelBackend : IWireGuardBackend
         _family = family;
     }
 
-    public string Name => "kernel";
+    public const string Kind = "kernel";
+
+    public string Name => Kind;
 
     /// <summary>Null when the kernel has no WireGuard. Asking loads the module where there is one.</summary>
     public static KernelBackend? TryOpen(string? namespacePath = null)

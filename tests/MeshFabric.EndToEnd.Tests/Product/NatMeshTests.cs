@@ -109,8 +109,9 @@ public sealed class NatMeshTests(NatMesh mesh) : IClassFixture<NatMesh>
         await SeesAsync(one, other);
         var relay = (await mesh.PathAsync(one, other, Cancellation))![..4];
         // What it hands on goes from port to port; nothing of it comes out of its own tunnels.
-        var listing = await mesh.Lab.ShellAsync($"{relay}-gw1", "nft list counter inet meshfabric-relay relayed", Cancellation);
-        Assert.DoesNotContain("packets 0 ", listing, StringComparison.Ordinal);
+        var before = await RelayedBytesAsync(relay);
+        await BulkTransfer.BothWaysAsync(mesh.Pod(one), mesh.Pod(other), mesh.Pod(other).Address!, 1 << 20, Limit, Cancellation);
+        Assert.InRange(await RelayedBytesAsync(relay) - before, 2 << 20, long.MaxValue);
     }
 
     [Fact]
@@ -193,6 +194,9 @@ public sealed class NatMeshTests(NatMesh mesh) : IClassFixture<NatMesh>
     static string Router(string cluster) => cluster == "hub1" ? "198.51.100.1" : "198.51.100.5";
 
     IPAddress Public(string cluster) => mesh.Lab.Topology[$"{cluster}-nat"].Address!;
+
+    async Task<long> RelayedBytesAsync(string relay) =>
+        long.Parse(await mesh.Lab.ShellAsync($"{relay}-gw1", "nft list counter inet meshfabric-relay relayed | grep -o 'bytes [0-9]*' | cut -d' ' -f2", Cancellation), System.Globalization.CultureInfo.InvariantCulture);
 
     Task PathIsAsync(string one, string other, Func<string?, bool> isSo, string what) =>
         Until.TrueAsync(async () => isSo(await mesh.PathAsync(one, other, Cancellation)), Limit, $"{what} between {one} and {other}", Cancellation);

@@ -155,10 +155,10 @@ public sealed class PathTests : IDisposable
         return socket;
     }
 
-    static LinuxPathSocket Path(NetworkNamespace host)
+    LinuxPathSocket Path(NetworkNamespace host)
     {
         LinuxPathSocket socket = null!;
-        host.Inside(() => socket = new LinuxPathSocket(TimeProvider.System));
+        host.Inside(() => socket = new LinuxPathSocket(_ => host == _a ? A : B, TimeProvider.System));
         return socket;
     }
 
@@ -188,7 +188,7 @@ public sealed class PathTests : IDisposable
         public IPEndPoint? Way => _finder.Way(Peer([Relay(NearA, 1)]));
 
         public void Want(ValueList<PathCandidate> candidates) => _finder.Update(
-            GatewayConfig.None(1, "x", "gw1") with { Devices = [new("mf0", 0, Port, [], [Peer(candidates)])] }, new Dictionary<string, MeshFabric.WireGuard.DeviceState>(), _ => false);
+            GatewayConfig.None(1, "x", "gw1") with { Devices = [new("mf0", 0, Port, [], [Peer(candidates)])] }, new Dictionary<PublicKey, IPEndPoint>(), _ => false);
 
         TunnelPeer Peer(ValueList<PathCandidate> candidates) => new("y", "gw1", _far, [], true, 25, [], []) { Candidates = candidates };
 

@@ -39,7 +39,14 @@ public sealed record GatewayStatus(
     long AppliedRevision,
     int TunnelsConnected,
     int TunnelsWanted,
-    ValueList<Finding> Findings);
+    ValueList<Finding> Findings)
+{
+    /// <summary>Where others see it, outside of its NAT; only of a gateway without endpoints.</summary>
+    public ValueList<UdpEndpoint> ObservedEndpoints { get; init; } = [];
+
+    /// <summary>Pairs of other clusters' gateways that it hands packets on between, when they need it.</summary>
+    public int RelayedPairs { get; init; }
+}
 
 /// <summary>Wanted against actual, of one gateway.</summary>
 /// <param name="Differences">One sentence each; empty when both agree.</param>

@@ -106,6 +106,19 @@ public sealed class CandidateListTests
     }
 
     [Fact]
+    public void A_way_that_was_only_heard_of_is_asked_eight_times_and_no_more()
+    {
+        _ways.Heard(Other, _now);
+        var asked = 0;
+        for (var i = 0; i < 200; i++)
+        {
+            asked += Due(CandidateList.Hunting).Count(e => e == Other);
+        }
+
+        Assert.InRange(asked, 8, 9);
+    }
+
+    [Fact]
     public void With_a_direct_way_in_use_the_reserve_is_still_asked_every_few_seconds()
     {
         Answer(Direct, 10);

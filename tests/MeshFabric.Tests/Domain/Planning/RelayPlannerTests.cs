@@ -59,13 +59,33 @@ public sealed class RelayPlannerTests
         var facts = Meshes.Hidden(Meshes.Of(("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), ("r1", 1, ["10.3.0.0/16"]), ("r2", 1, ["10.4.0.0/16"]), ("r3", 1, ["10.5.0.0/16"])), "a", "b").Clusters;
         var (chosen, spare) = (Of(facts), new[] { "g-r1-1", "g-r2-1", "g-r3-1" }.Except(Of(facts)).Single());
 
-        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.080 : 0.100))));
+        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.060 : 0.100))));
+        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.0002 : 0.001))));
         Assert.Contains(spare, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.040 : 0.100))));
         Assert.Equal([.. chosen.Skip(1).Append(spare).Order(StringComparer.Ordinal)], Of(With(facts, RelayPlanner.Plan(facts, r => r != chosen[0], (_, _) => null))));
         // Nobody else there: it may come back.
         Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, r => r != chosen[0] && r != spare, (_, _) => null))));
 
         static List<string> Of(IEnumerable<ClusterFacts> clusters) => clusters.SelectMany(c => c.Gateways).Where(g => g.Relays.Count > 0).Select(g => g.Id).Order(StringComparer.Ordinal).ToList();
+    }
+
+    [Fact]
+    public void A_pair_is_never_moved_off_both_of_its_relays_at_once_while_one_of_them_is_alive()
+    {
+        var facts = Meshes.Hidden(Meshes.Of([("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), .. Enumerable.Range(1, 6).Select(i => ($"r{i}", 1, new[] { $"10.{10 + i}.0.0/16" }))]), "a", "b").Clusters;
+        var before = facts.SelectMany(c => c.Gateways).Where(g => g.Relays.Count > 0).Select(g => g.Id).ToList();
+        var after = RelayPlanner.Plan(facts, _ => true, (r, _) => before.Contains(r) ? 0.500 : 0.010).Where(r => r.Value.Count > 0).Select(r => r.Key).ToList();
+        Assert.Equal(2, after.Count);
+        Assert.Single(after.Intersect(before));
+    }
+
+    [Fact]
+    public void Ports_end_where_ports_end()
+    {
+        var facts = Meshes.Hidden(Meshes.Of(("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), ("c", 1, ["10.3.0.0/16"]), ("r", 1, ["10.4.0.0/16"])), "a", "b", "c").Clusters
+            .Select(c => c with { Gateways = c.Gateways.Select(g => g with { ListenPort = 65525, Relays = [] }).ToValueList() }).ToList();
+        var pairs = Plan(facts)["g-r-1"];
+        Assert.Equal([(65533, 65534)], pairs.Select(p => (p.FirstPort, p.SecondPort)));
     }
 
     static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts) => RelayPlanner.Plan(facts, _ => true, (_, _) => null);
