@@ -32,6 +32,7 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
     {
         while (!stoppingToken.IsCancellationRequested)
         {
+            await _signal.WaitAsync(Period, stoppingToken);
             try
             {
                 await ReconcileAsync(stoppingToken);
@@ -46,7 +47,6 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
             }
 
             await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _signal.WaitAsync(Period, stoppingToken);
         }
     }
 

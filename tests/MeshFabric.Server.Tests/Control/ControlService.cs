@@ -118,6 +118,12 @@ public sealed class ControlService : IAsyncDisposable
         Admin.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
+        // The pool would keep its connections for minutes, and the server of all tests has only so many.
+        await using (var connection = new Npgsql.NpgsqlConnection(Database))
+        {
+            Npgsql.NpgsqlConnection.ClearPool(connection);
+        }
+
         Directory.Delete(_directory, recursive: true);
     }
 }
