@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using MeshFabric.Agent.Paths;
 using MeshFabric.Agent.Ports;
+using MeshFabric.Agent.Probing;
 
 namespace MeshFabric.Agent.Linux;
 
@@ -52,31 +53,7 @@ public sealed class LinuxPathSocket : IPathSocket
         }
     }
 
-    public async Task ReceiveAsync(PathPacket take)
-    {
-        var buffer = new byte[65536];
-        EndPoint any = new IPEndPoint(IPAddress.Any, 0);
-        while (true)
-        {
-            try
-            {
-                var received = await _socket.ReceiveFromAsync(buffer, SocketFlags.None, any);
-                Hand(buffer.AsSpan(0, received.ReceivedBytes), ((IPEndPoint)received.RemoteEndPoint).Address, take);
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
-            {
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(200), _time);
-            }
-        }
-    }
+    public Task ReceiveAsync(PathPacket take) => _socket.ReceiveAllAsync(_time, (buffer, length, from) => Hand(buffer.AsSpan(0, length), from, take));
 
     public void Dispose() => _socket.Dispose();
 

@@ -19,8 +19,8 @@ public sealed class LinuxRelays(TimeProvider time) : IRelays
 
     static readonly TimeSpan Check = TimeSpan.FromSeconds(10);
 
+    readonly NftTable _table = new(Table, learns: true);
     string? _applied;
-    string? _readBack;
     long _checkedAt;
 
     public async Task ApplyAsync(ValueList<RelayPort> ports, CancellationToken cancellationToken)
@@ -36,29 +36,24 @@ public sealed class LinuxRelays(TimeProvider time) : IRelays
         }
 
         var script = Script(ports);
-        if (script == _applied)
+        if (script == _applied && time.GetElapsedTime(_checkedAt) < Check)
         {
-            if (time.GetElapsedTime(_checkedAt) < Check)
-            {
-                return;
-            }
-
-            _checkedAt = time.GetTimestamp();
-            if (_readBack == await ListAsync(cancellationToken))
-            {
-                return;
-            }
+            return;
         }
 
+        // Until it is known to be in place.
         _applied = null;
-        await RunAsync(script, cancellationToken);
-        _readBack = await ListAsync(cancellationToken);
+        if (!await _table.IsInPlaceAsync(script, cancellationToken))
+        {
+            await _table.ApplyAsync(script, cancellationToken);
+        }
+
         (_applied, _checkedAt) = (script, time.GetTimestamp());
     }
 
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        await RunAsync($"add table inet {Table}\ndelete table inet {Table}\n", cancellationToken);
+        await _table.RemoveAsync(cancellationToken);
         _applied = "";
     }
 
@@ -111,22 +106,6 @@ public sealed class LinuxRelays(TimeProvider time) : IRelays
         foreach (var rule in rules)
         {
             text.Append($"add rule inet {Table} {name} {rule}\n");
-        }
-    }
-
-    // Without elements, for those that are learned come and go.
-    static async Task<string?> ListAsync(CancellationToken cancellationToken)
-    {
-        var (code, output, _) = await Tool.RunAsync("nft", ["-s", "-t", "list", "table", "inet", Table], "", cancellationToken);
-        return code == 0 ? output : null;
-    }
-
-    static async Task RunAsync(string script, CancellationToken cancellationToken)
-    {
-        var (code, _, error) = await Tool.RunAsync("nft", ["-f", "-"], script, cancellationToken);
-        if (code != 0)
-        {
-            throw new InvalidOperationException($"nft refused the table of relays: {error.Split('\n')[0]}");
         }
     }
 }

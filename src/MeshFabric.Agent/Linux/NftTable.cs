@@ -2,8 +2,9 @@ using System.Diagnostics;
 
 namespace MeshFabric.Agent.Linux;
 
-/// <summary>One nft table of ours, replaced whole in one transaction. Whether it is still as it was is known by reading it back.</summary>
-public sealed class NftTable(string name)
+/// <summary>One nft table of ours, made in one transaction. Whether it is still as it was is known by reading it back.</summary>
+/// <param name="learns">The kernel itself adds to its sets: their elements are not compared.</param>
+public sealed class NftTable(string name, bool learns = false)
 {
     string? _appliedScript;
     string? _readBack;
@@ -29,7 +30,7 @@ public sealed class NftTable(string name)
     // Without what is counted. Null when the table is gone.
     async Task<string?> ListAsync(CancellationToken cancellationToken)
     {
-        var (code, output, _) = await Tool.RunAsync("nft", ["-s", "list", "table", "inet", name], "", cancellationToken);
+        var (code, output, _) = await Tool.RunAsync("nft", [learns ? "-st" : "-s", "list", "table", "inet", name], "", cancellationToken);
         return code == 0 ? output : null;
     }
 

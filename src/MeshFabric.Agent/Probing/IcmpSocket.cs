@@ -38,32 +38,7 @@ sealed class IcmpSocket : IDisposable
     public ValueTask<int> SendAsync(byte[] packet, IPAddress to, CancellationToken cancellationToken) => _socket.SendToAsync(packet, SocketFlags.None, new IPEndPoint(to, 0), cancellationToken);
 
     /// <summary>Takes every packet, from the header of IPv4 on, until disposed.</summary>
-    public async Task ReceiveAsync(Action<byte[], int, IPAddress> take)
-    {
-        var buffer = new byte[65536];
-        EndPoint any = new IPEndPoint(IPAddress.Any, 0);
-        while (true)
-        {
-            try
-            {
-                var received = await _socket.ReceiveFromAsync(buffer, SocketFlags.None, any);
-                take(buffer, received.ReceivedBytes, ((IPEndPoint)received.RemoteEndPoint).Address);
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.Interrupted)
-            {
-                return;
-            }
-            catch (SocketException)
-            {
-                // The device went down; sends fail too and are counted as lost.
-                await Task.Delay(TimeSpan.FromMilliseconds(200), _time);
-            }
-        }
-    }
+    public Task ReceiveAsync(Action<byte[], int, IPAddress> take) => _socket.ReceiveAllAsync(_time, take);
 
     public void Dispose() => _socket.Dispose();
 }

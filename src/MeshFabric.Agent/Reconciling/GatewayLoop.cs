@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Linux;
 using MeshFabric.Agent.Local;
@@ -183,36 +182,28 @@ public sealed partial class GatewayLoop(
                 Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
             }
 
-            var failure = await FailureOfAsync(_reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken), cancellationToken);
-            if (failure is null && Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
+            try
             {
-                // Only now: a report of half of it would be taken for the whole.
-                reporter.Repeat();
+                await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
+                if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
+                {
+                    // Only now: a report of half of it would be taken for the whole.
+                    reporter.Repeat();
+                }
+            }
+            finally
+            {
+                // Also when a part failed: what is there carries traffic, and fails over.
+                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds))
+                {
+                    reporter.ReportSoon();
+                }
+
+                _paths!.Update(Config, _reconciler.Seen, tunnels.IsAlive);
             }
 
-            // Also when a part failed: what is there carries traffic, and fails over.
-            if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds))
-            {
-                reporter.ReportSoon();
-            }
-
-            _paths!.Update(Config, _reconciler.Seen, tunnels.IsAlive);
-            failure?.Throw();
             view.Applied(known, Config, backend.Name, _reconciler.Mtu, tunnels.Report(Config));
             view.Succeeded(time.GetElapsedTime(started));
-        }
-    }
-
-    static async Task<ExceptionDispatchInfo?> FailureOfAsync(Task work, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await work;
-            return null;
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
-        {
-            return ExceptionDispatchInfo.Capture(e);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using MeshFabric.Agent.Probing;
 using MeshFabric.Contracts.Messages;
@@ -169,7 +170,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     async Task MeasureSizeAsync(Watched watched, int size, Action changed)
     {
-        if (watched.Peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is not { } target || Socket(watched.Device) is not { } socket)
+        if (Target(watched.Device, watched.Peer) is not (var socket, var target))
         {
             return;
         }
@@ -253,8 +254,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     async Task<ProbeResult> MeasureAsync(TunnelDevice device, TunnelPeer peer, ProbeTunnels request, CancellationToken cancellationToken)
     {
         var trips = new List<double>();
-        var target = peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address;
-        if (target is null || Socket(device) is not { } socket)
+        if (Target(device, peer) is not (var socket, var target))
         {
             return new ProbeResult(device.Name, peer.Gateway, 0, 0, [], "the tunnel device is not up");
         }
@@ -287,7 +287,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     async Task ProbeAsync(Watched watched, Action changed)
     {
-        if (watched.Peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is not { } target || Socket(watched.Device) is not { } socket)
+        if (Target(watched.Device, watched.Peer) is not (var socket, var target))
         {
             return;
         }
@@ -328,6 +328,10 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             _signal.Wake();
         }
     }
+
+    /// <summary>Whom to ask, and by what; null while there is no device.</summary>
+    (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, TunnelPeer peer) =>
+        peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Socket(device) is { } socket ? (socket, address) : null;
 
     EchoSocket? Socket(TunnelDevice device)
     {
