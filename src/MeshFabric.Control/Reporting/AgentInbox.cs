@@ -56,7 +56,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     public async Task OnGatewayReportedAsync(string gatewayId, GatewayReported message, CancellationToken cancellationToken)
     {
         await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
-        var moved = false;
+        var (moved, hasOtherAddresses) = (false, false);
         await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
         {
             await using var db = await contexts.CreateDbContextAsync(token);
@@ -67,6 +67,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             if (gateway is not null)
             {
                 moved = await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
+                hasOtherAddresses = gateway.Endpoints.Count == 0 && message.Actual is { } actual && !gateway.PrivateEndpoints.SequenceEqual(PrivateEndpoints(gateway, actual));
                 await db.SaveChangesAsync(token);
                 await transaction.CommitAsync(token);
             }
@@ -76,38 +77,29 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             hidden.Wake();
         }
 
-        if (message.Actual is { } actual)
+        if (hasOtherAddresses)
         {
-            await StoreAddressesAsync(gatewayId, actual.Addresses, cancellationToken);
+            await StoreAddressesAsync(gatewayId, message.Actual!, cancellationToken);
         }
     }
+
+    /// <summary>Of a gateway that can only dial out they are facts: whoever is in the same network may reach it there.</summary>
+    Task StoreAddressesAsync(string gatewayId, GatewayActual actual, CancellationToken cancellationToken) => facts.ChangeAsync(async change =>
+    {
+        if (await change.Db.Gateways.SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { } gateway)
+        {
+            gateway.PrivateEndpoints = PrivateEndpoints(gateway, actual);
+            change.Touch(await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken));
+        }
+
+        return true;
+    }, cancellationToken);
+
+    static List<string> PrivateEndpoints(GatewayRow gateway, GatewayActual actual) => actual.Addresses.Where(a => a.IsIPv4 && a.Length == a.MaxLength && IsHost(a.Address)).Take(MostAddresses)
+        .Select(a => $"{new UdpEndpoint(a.Address, gateway.ListenPort)}").ToList();
 
     // Others will send there: to a host, and to nobody else (RFC 1122, 3.2.1.3).
     static bool IsHost(IPAddress address) => address.GetAddressBytes()[0] is not (0 or 127 or >= 224);
-
-    /// <summary>Of a gateway that can only dial out they are facts: whoever is in the same network may reach it there.</summary>
-    async Task StoreAddressesAsync(string gatewayId, ValueList<Cidr> addresses, CancellationToken cancellationToken)
-    {
-        if (await facts.ReadAsync(db => DifferAsync(db), cancellationToken))
-        {
-            await facts.ChangeAsync(async change =>
-            {
-                if (await change.Db.Gateways.SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { } gateway)
-                {
-                    gateway.PrivateEndpoints = Of(gateway);
-                    change.Touch(await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken));
-                }
-
-                return true;
-            }, cancellationToken);
-        }
-
-        async Task<bool> DifferAsync(MeshDbContext db) =>
-            await db.Gateways.AsNoTracking().SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken) is { Endpoints.Count: 0 } gateway && !gateway.PrivateEndpoints.SequenceEqual(Of(gateway));
-
-        List<string> Of(GatewayRow gateway) => addresses.Where(a => a.IsIPv4 && a.Length == a.MaxLength && IsHost(a.Address)).Take(MostAddresses)
-            .Select(a => $"{new UdpEndpoint(a.Address, gateway.ListenPort)}").ToList();
-    }
 
     public async Task OnInventoryReportedAsync(string gatewayId, InventoryReported message, CancellationToken cancellationToken)
     {
