@@ -9,9 +9,11 @@ namespace MeshFabric.Net;
 [JsonConverter(typeof(UdpEndpointJsonConverter))]
 public sealed record UdpEndpoint(IPAddress Address, int Port) : IComparable<UdpEndpoint>
 {
+    public static UdpEndpoint Of(IPEndPoint endpoint) => new(endpoint.Address, endpoint.Port);
+
     public static bool TryParse(string? text, [NotNullWhen(true)] out UdpEndpoint? endpoint)
     {
-        endpoint = IPEndPoint.TryParse(text ?? "", out var parsed) && parsed.Port != 0 ? new UdpEndpoint(parsed.Address, parsed.Port) : null;
+        endpoint = IPEndPoint.TryParse(text ?? "", out var parsed) && parsed.Port != 0 ? Of(parsed) : null;
         return endpoint is not null && endpoint.ToString() == text;
     }
 

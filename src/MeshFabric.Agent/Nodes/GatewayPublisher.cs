@@ -126,12 +126,12 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
 
     static List<string> Texts(ValueList<Cidr> cidrs) => cidrs.Select(c => c.ToString()).ToList();
 
-    [LoggerMessage(5421, LogLevel.Warning, "Gateway: {Reason}; trying again")]
-    static partial void LogFailed(ILogger logger, string reason);
-
     // Nodes do not know which tunnel a packet will take, and their overlay takes no jumbo frames.
     static int SmallestMtu(AgentStatus status) =>
         Math.Min(MtuSearch.Usual, status.Tunnels.Where(t => t.State == TunnelState.Connected && t.MtuBytes > 0).Select(t => t.MtuBytes).DefaultIfEmpty(status.Mtu).Min());
+
+    [LoggerMessage(5421, LogLevel.Warning, "Gateway: {Reason}; trying again")]
+    static partial void LogFailed(ILogger logger, string reason);
 
     [LoggerMessage(5422, LogLevel.Information, "{Node} is no longer gateway {Gateway}")]
     static partial void LogWithdrawn(ILogger logger, string node, string gateway);

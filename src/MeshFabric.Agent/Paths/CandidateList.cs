@@ -85,19 +85,17 @@ public sealed class CandidateList
             known.HeardAt = now;
             return false;
         }
-        else
-        {
-            // Those that never answered go first: an ask that somebody recorded and sends again says nothing true.
-            var learned = _ways.Where(w => w.Candidate.Kind == CandidateKind.Learned).OrderBy(w => w.AnsweredAt is null ? 0 : 1).ThenBy(w => w.HeardAt).ToList();
-            if (learned.Count >= MostLearned)
-            {
-                _ways.Remove(learned[0]);
-            }
 
-            _ways.Add(new Way(new PathCandidate(CandidateKind.Learned, from)) { HeardAt = now });
-            _newsAt = now;
-            return true;
+        // Those that never answered go first: an ask that somebody recorded and sends again says nothing true.
+        var learned = _ways.Where(w => w.Candidate.Kind == CandidateKind.Learned).OrderBy(w => w.AnsweredAt is null ? 0 : 1).ThenBy(w => w.HeardAt).ToList();
+        if (learned.Count >= MostLearned)
+        {
+            _ways.Remove(learned[0]);
         }
+
+        _ways.Add(new Way(new PathCandidate(CandidateKind.Learned, from)) { HeardAt = now });
+        _newsAt = now;
+        return true;
     }
 
     /// <summary>Those to ask now; counted as asked.</summary>

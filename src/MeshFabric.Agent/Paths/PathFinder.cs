@@ -65,7 +65,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
                     (known.Port, known.Initiates) = (device.ListenPort, peer.Initiates);
                     known.Ways.Want(peer.Candidates, now);
                     known.Ways.Observe(
-                        seen.TryGetValue(peer.PublicKey, out var e) ? new UdpEndpoint(e.Address, e.Port) : null,
+                        seen.TryGetValue(peer.PublicKey, out var e) ? UdpEndpoint.Of(e) : null,
                         isAlive(new NextHop(device.Name, peer.Cluster, peer.Gateway)), now);
                     known.Chosen = known.Ways.Choose(known.Initiates);
                 }
@@ -204,7 +204,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
             return;
         }
 
-        var source = new UdpEndpoint(from.Address, from.Port);
+        var source = UdpEndpoint.Of(from);
         if (!check.IsAnswer)
         {
             bool isNew;

@@ -107,7 +107,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var installed = await routes.ReadAsync(cancellationToken);
         return new GatewayActual(
             States.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => new ActualDevice(s.Key, s.Value.ListenPort, Mtu,
-                s.Value.Peers.Select(p => new ActualPeer(p.PublicKey, p.Endpoint is null ? null : new UdpEndpoint(p.Endpoint.Address, p.Endpoint.Port), p.AllowedIps)).ToValueList())).ToValueList(),
+                s.Value.Peers.Select(p => new ActualPeer(p.PublicKey, p.Endpoint is null ? null : UdpEndpoint.Of(p.Endpoint), p.AllowedIps)).ToValueList())).ToValueList(),
             installed.Select(r => new ActualRoute(r.Destination, r.Devices)).ToValueList(),
             await firewall.IsInPlaceAsync(config.Firewall, cancellationToken))
         {

@@ -231,7 +231,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         lock (watched)
         {
             var state = watched.State;
-            var endpoint = state?.Endpoint is { } e ? new UdpEndpoint(e.Address, e.Port) : null;
+            var endpoint = state?.Endpoint is { } e ? UdpEndpoint.Of(e) : null;
             return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched.Liveness.State,
                 endpoint, state?.LastHandshake,
                 watched.Liveness.Path.RoundTrip?.TotalSeconds, watched.Liveness.Path.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0)

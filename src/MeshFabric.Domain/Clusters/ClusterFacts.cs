@@ -96,6 +96,10 @@ public sealed record GatewayFacts(
     ValueList<UdpEndpoint> Endpoints,
     ValueList<Cidr> TunnelAddresses)
 {
+    /// <summary>It can only dial out.</summary>
+    [JsonIgnore]
+    public bool IsHidden => Endpoints.Count == 0;
+
     /// <summary>Gateways, and so planes, that one cluster may have.</summary>
     public const int MaxPerCluster = 8;
 
@@ -124,7 +128,8 @@ public sealed record ObservedEndpoint(int Plane, UdpEndpoint Endpoint) : ICompar
 /// <param name="First">Id of the gateway that sends to <paramref name="FirstPort"/>; sorts before the second.</param>
 public sealed record RelayFacts(string First, int FirstPort, string Second, int SecondPort)
 {
-    public bool Joins(string one, string other) => (First == one && Second == other) || (First == other && Second == one);
+    /// <summary>Whom it joins this gateway to; null when it is not one of the two.</summary>
+    public string? FarOf(string gateway) => gateway == First ? Second : gateway == Second ? First : null;
 
     /// <summary>Where this gateway sends to.</summary>
     public int PortOf(string gateway) => gateway == First ? FirstPort : SecondPort;

@@ -75,8 +75,9 @@ public static class MeshPlanner
         {
             foreach (var far in remote.Facts.Gateways)
             {
-                var candidates = self.Endpoints.Count == 0 && far.Endpoints.Count == 0 ? Candidates(self, far, relays) : [];
-                if (self.Endpoints.Count == 0 && far.Endpoints.Count == 0 && candidates.Count == 0)
+                var areHidden = self.IsHidden && far.IsHidden;
+                var candidates = areHidden ? Candidates(self, far, relays) : [];
+                if (areHidden && candidates.Count == 0)
                 {
                     // Planned all the same: what is for the other side goes nowhere, and not in clear to wherever the host sends what it does not know.
                     findings.Add(new Finding(FindingSeverity.Error, "tunnel-no-endpoint", $"gateway/{remote.Facts.Name}/{far.Name}",
@@ -118,10 +119,10 @@ public static class MeshPlanner
 
     // Exactly one side of a pair, and both sides find the same one: crossing initiations under traffic can lock up for 5 to 20 s.
     /// <summary>Whether <paramref name="self"/> is the side of this pair that starts handshakes.</summary>
-    public static bool Initiates(GatewayFacts self, GatewayFacts far) => (self.Endpoints.Count, far.Endpoints.Count) switch
+    public static bool Initiates(GatewayFacts self, GatewayFacts far) => (self.IsHidden, far.IsHidden) switch
     {
-        (0, > 0) => true,
-        ( > 0, 0) => false,
+        (true, false) => true,
+        (false, true) => false,
         _ => self.PublicKey.CompareTo(far.PublicKey) < 0,
     };
 
@@ -137,10 +138,11 @@ public static class MeshPlanner
         .Where(c => c.Id != own.Id)
         .SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g, Address: g.Endpoints.FirstOrDefault(RelayPlanner.CanRelay)))
         .Where(r => r.Address is not null)
-        .SelectMany(r => r.Gateway.Relays.Where(p => p.First == self.Id || p.Second == self.Id), (r, p) => (
-            Far: p.First == self.Id ? p.Second : p.First,
+        .SelectMany(r => r.Gateway.Relays, (r, p) => (
+            Far: p.FarOf(self.Id),
             Candidate: new PathCandidate(CandidateKind.Relay, r.Address!.WithPort(p.PortOf(self.Id)), $"{r.Cluster.Name}/{r.Gateway.Name}")))
-        .ToLookup(r => r.Far, r => r.Candidate, StringComparer.Ordinal);
+        .Where(r => r.Far is not null)
+        .ToLookup(r => r.Far!, r => r.Candidate, StringComparer.Ordinal);
 
     static ValueList<RelayedPair> Relayed(GatewayFacts self, List<Remote> remotes)
     {

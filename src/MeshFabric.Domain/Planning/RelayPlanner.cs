@@ -53,7 +53,7 @@ public static class RelayPlanner
 
     static IEnumerable<((string Cluster, GatewayFacts Gateway) First, (string Cluster, GatewayFacts Gateway) Second)> Pairs(IReadOnlyList<ClusterFacts> facts)
     {
-        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.Endpoints.Count == 0), (c, g) => (Cluster: c.Id, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
+        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.IsHidden), (c, g) => (Cluster: c.Id, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
         return hidden.SelectMany((first, i) => hidden.Skip(i + 1).Where(second => second.Cluster != first.Cluster).Select(second => (first, second)));
     }
 

@@ -30,7 +30,7 @@ public sealed class HiddenGatewaysTests(PostgresServer postgres) : IAsyncLifetim
     public async Task A_pair_has_its_relay_with_the_revision_that_makes_it_a_pair_and_loses_it_with_either_side()
     {
         var relay = Assert.Single((await GatewayAsync("hub")).Relays);
-        Assert.True(relay.Joins((await GatewayAsync("aurora")).Id, (await GatewayAsync("borealis")).Id));
+        Assert.Equal((await GatewayAsync("borealis")).Id, relay.FarOf((await GatewayAsync("aurora")).Id));
         var facts = await _service.FactsAsync(Cancel);
         Assert.Equal(facts.Revision, facts.Clusters.Single(c => c.Name == "hub").Revision);
 
