@@ -107,7 +107,7 @@ public sealed class PathTests : IDisposable
         // A NAT that changes its mind about the port, and back.
         using var moved = Bound(_a, Port + 1);
         Assert.Equal("of another port", Hand(moved, NearA, 51828, wireGuardB, "of another port"));
-        Assert.Equal("to it", Hand(wireGuardB, NearB, 51829, moved, "to it"));
+        await Until.TrueAsync(() => Hand(moved, NearA, 51828, wireGuardB, "on") == "on" && Hand(wireGuardB, NearB, 51829, moved, "to it") == "to it", Limit, "the other port to be learned", Cancel);
         Assert.Equal("again", Hand(wireGuardA, NearA, 51828, wireGuardB, "again"));
         await Until.TrueAsync(() => Hand(wireGuardA, NearA, 51828, wireGuardB, "again") == "again" && Hand(wireGuardB, NearB, 51829, wireGuardA, "back") == "back", Limit, "the first port to be learned again", Cancel);
 
@@ -118,6 +118,33 @@ public sealed class PathTests : IDisposable
         Relays([]);
         Assert.Null(Hand(wireGuardA, NearA, 51828, wireGuardB, "six"));
         Assert.Equal("", _relay.Exec("nft", "list", "ruleset"));
+    }
+
+    [Fact]
+    public void Whoever_shares_the_address_takes_nobodys_place_and_a_relay_never_has_learned_enough()
+    {
+        using var wireGuardA = Bound(_a);
+        using var wireGuardB = Bound(_b);
+        Relays([new(51828, 51829, A, NearA), new(51829, 51828, B, NearB)]);
+        Assert.Null(Hand(wireGuardA, NearA, 51828, wireGuardB, "nobody is there yet"));
+        Assert.Equal("one", Hand(wireGuardB, NearB, 51829, wireGuardA, "one"));
+
+        // More than any of the kernel's sets takes.
+        for (var port = 2000; port < 8000; port++)
+        {
+            using var stranger = Bound(_a, port);
+            stranger.SendTo("stranger"u8.ToArray(), new IPEndPoint(NearA, 51828));
+            if (port % 100 == 0)
+            {
+                while (wireGuardB.Available > 0)
+                {
+                    wireGuardB.Receive(new byte[100]);
+                }
+
+                Assert.Equal("still", Hand(wireGuardA, NearA, 51828, wireGuardB, "still"));
+                Assert.Equal("here", Hand(wireGuardB, NearB, 51829, wireGuardA, "here"));
+            }
+        }
     }
 
     static PathCandidate Relay(IPAddress address, int port) => new(CandidateKind.Relay, new UdpEndpoint(address, port), "hub/gw1");
