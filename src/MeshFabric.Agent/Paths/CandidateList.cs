@@ -21,6 +21,9 @@ public sealed class CandidateList
     static readonly TimeSpan LearnedLifetime = TimeSpan.FromSeconds(60);
     const int MostLearned = 4;
 
+    // What the device was told to use is given so long to answer.
+    static readonly TimeSpan Trial = 2 * Hunting;
+
     // Of a learned way that never answered.
     const int MostAsks = 8;
 
@@ -30,8 +33,8 @@ public sealed class CandidateList
 
     readonly List<Way> _ways = [];
     UdpEndpoint? _current;
+    DateTimeOffset _currentSince;
     bool _isConnected;
-    DateTimeOffset? _downSince;
     DateTimeOffset _newsAt;
 
     sealed class Way(PathCandidate candidate)
@@ -40,6 +43,10 @@ public sealed class CandidateList
         public DateTimeOffset? AskedAt { get; set; }
         public DateTimeOffset? AnsweredAt { get; set; }
         public DateTimeOffset HeardAt { get; set; }
+
+        /// <summary>The tunnel went down by this way then; what was answered before counts no more.</summary>
+        public DateTimeOffset? FailedAt { get; set; }
+
         public TimeSpan RoundTrip { get; set; }
         public int LostInARow { get; set; }
         public bool IsRelay => candidate.Kind == CandidateKind.Relay;
@@ -68,10 +75,28 @@ public sealed class CandidateList
     /// <param name="isConnected">The tunnel answers probes there.</param>
     public void Observe(UdpEndpoint? current, bool isConnected, DateTimeOffset now)
     {
-        _downSince = isConnected ? null : _downSince ?? now;
         if (_isConnected && !isConnected)
         {
             _newsAt = now;
+            // Whichever of the two it was, where they are not the same.
+            foreach (var way in _ways.Where(w => w.Candidate.Endpoint == _current || w.Candidate.Endpoint == current))
+            {
+                way.FailedAt = now;
+            }
+        }
+        else if (!isConnected && current == _current && now - _currentSince > Trial && _ways.Find(w => w.Candidate.Endpoint == current) is { } used && !AnsweredSince(used, _currentSince))
+        {
+            used.FailedAt = now;
+        }
+
+        if (current != _current)
+        {
+            _currentSince = now;
+            // Whether the others still work is to be known now, not when their turn comes.
+            foreach (var other in _ways.Where(w => w.AnsweredAt is not null && w.Candidate.Endpoint != current))
+            {
+                other.AskedAt = null;
+            }
         }
 
         (_current, _isConnected) = (current, isConnected);
@@ -137,20 +162,25 @@ public sealed class CandidateList
     /// <summary>The way to send by from now on; null: by the one that the device has.</summary>
     /// <param name="initiates">
     /// Ours is the side that chooses. The other one follows wherever packets come from, and helps along in one case only: off a relay. Packets that are still on their way by the
-    /// relay draw the device back to it, and with traffic both ways each side would draw the other.
+    /// relay draw the device back to it, and with traffic both ways each side would draw the other. By a way that answered since the far side chose the relay, that is: it may
+    /// have had a reason to, and one that loses packets in our direction only (that we cannot see) is the worst of them.
     /// </param>
     public PathCandidate? Choose(bool initiates)
     {
         var best = Best();
-        return initiates || (_isConnected && best is { Kind: not CandidateKind.Relay } && _ways.Exists(w => w.IsRelay && w.Candidate.Endpoint == _current)) ? best : null;
+        return initiates ? best
+            : _isConnected && _ways.Exists(w => w.IsRelay && w.Candidate.Endpoint == _current) && _ways.Exists(w => w.Candidate == best && !w.IsRelay && AnsweredSince(w, _currentSince)) ? best
+            : null;
     }
 
     // What the tunnel's own probes say of the way in use counts for more than what a check said before.
     bool Works(Way way)
     {
         var isCurrent = way.Candidate.Endpoint == _current;
-        return (isCurrent && _isConnected) || (way.AnsweredAt is { } answered && way.LostInARow < DeadAfter && !(isCurrent && answered < _downSince));
+        return (isCurrent && _isConnected) || (way.AnsweredAt is { } answered && way.LostInARow < DeadAfter && !(answered <= way.FailedAt));
     }
+
+    static bool AnsweredSince(Way way, DateTimeOffset then) => way.AnsweredAt > then;
 
     static bool IsBetter(Way other, Way current) => other.RoundTrip < Better * current.RoundTrip && current.RoundTrip - other.RoundTrip > BetterBy;
 

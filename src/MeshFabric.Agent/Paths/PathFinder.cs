@@ -67,7 +67,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
                     known.Ways.Observe(
                         seen.TryGetValue(peer.PublicKey, out var e) ? UdpEndpoint.Of(e) : null,
                         isAlive(new NextHop(device.Name, peer.Cluster, peer.Gateway)), now);
-                    known.Chosen = known.Ways.Choose(known.Initiates);
+                    Judge(known);
                 }
             }
         }

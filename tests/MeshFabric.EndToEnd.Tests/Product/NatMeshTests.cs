@@ -130,7 +130,7 @@ public sealed class NatMeshTests(NatMesh mesh) : IClassFixture<NatMesh>
         await mesh.Lab.ShellAsync("inet", "nft delete table ip block", Cancellation);
         await PathIsAsync("double", "port2", path => path == "direct", "a direct path");
         var report = await stream.StopAsync();
-        Assert.True(report.Lost == 0, $"{report.Lost} of {report.Sent} lost on the way from the relay to the direct path");
+        Assert.True(report.Lost == 0, $"from the relay to the direct path: {report.Told}");
     }
 
     [Fact]

@@ -7,9 +7,22 @@ namespace MeshFabric.Lab.Traffic;
 
 /// <summary>What a <see cref="PingStream"/> counted.</summary>
 /// <param name="LongestGap">Between two answers, as they came.</param>
-public sealed record PingReport(int Sent, int Answered, int Duplicates, TimeSpan LongestGap)
+/// <param name="Losses">The unanswered ones, in the order of their numbers.</param>
+public sealed record PingReport(int Sent, int Answered, int Duplicates, TimeSpan LongestGap, IReadOnlyList<PingLoss> Losses)
 {
     public int Lost => Sent - Answered;
+
+    /// <summary>For a test's message: how many, and when they were sent.</summary>
+    public string Told => $"{Lost} of {Sent} lost, the longest gap {LongestGap.TotalSeconds:0.000} s: {string.Join(", ", Losses)}";
+}
+
+/// <summary>Packets in a row that were not answered.</summary>
+/// <param name="First">The number of the first of them.</param>
+/// <param name="SentAt">Since the stream began.</param>
+/// <param name="Over">From the first to the last one; far less than their rate says where a late sender made up for it.</param>
+public sealed record PingLoss(int First, int Count, TimeSpan SentAt, TimeSpan Over)
+{
+    public override string ToString() => $"{Count} from {First} (at {SentAt.TotalSeconds:0.000} s, over {Over.TotalSeconds:0.000} s)";
 }
 
 /// <summary>Asks a pod's UDP echo at a steady rate and counts every answer by its number.</summary>
@@ -19,6 +32,7 @@ public sealed class PingStream : IAsyncDisposable
     readonly CancellationTokenSource _end = new();
     readonly Socket _socket;
     readonly HashSet<long> _answered = [];
+    readonly List<TimeSpan> _sentAt = [];
     readonly Task _sending;
     readonly Task _receiving;
     int _sent;
@@ -52,7 +66,27 @@ public sealed class PingStream : IAsyncDisposable
 
         await _end.CancelAsync();
         await _receiving;
-        return new PingReport(_sent, Answered, _duplicates, _longestGap);
+        return new PingReport(_sent, Answered, _duplicates, _longestGap, Losses());
+    }
+
+    List<PingLoss> Losses()
+    {
+        var losses = new List<PingLoss>();
+        for (var i = 0; i < _sent; i++)
+        {
+            var first = i;
+            while (i < _sent && !_answered.Contains(i))
+            {
+                i++;
+            }
+
+            if (i > first)
+            {
+                losses.Add(new PingLoss(first, i - first, _sentAt[first], _sentAt[i - 1] - _sentAt[first]));
+            }
+        }
+
+        return losses;
     }
 
     public async ValueTask DisposeAsync()
@@ -84,6 +118,7 @@ public sealed class PingStream : IAsyncDisposable
         var packet = new byte[64];
         while (!_stop.IsCancellationRequested)
         {
+            _sentAt.Add(TimeProvider.System.GetElapsedTime(started));
             BinaryPrimitives.WriteInt64BigEndian(packet, _sent++);
             try
             {

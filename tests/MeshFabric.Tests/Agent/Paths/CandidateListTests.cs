@@ -145,9 +145,64 @@ public sealed class CandidateListTests
         Assert.Equal(Direct, _ways.Choose(initiates: true)!.Endpoint);
         Assert.Null(_ways.Choose(initiates: false));
         _ways.Observe(Near, true, _now);
+        _now += TimeSpan.FromMilliseconds(10);
+        Answer(Direct, 90);
         Assert.Equal(Direct, _ways.Choose(initiates: false)!.Endpoint);
         _ways.Observe(Other, true, _now);
         Assert.Null(_ways.Choose(initiates: false));
+    }
+
+    [Fact]
+    public void The_side_that_follows_does_not_draw_the_other_one_back_to_a_way_that_it_just_left()
+    {
+        // Direct loses in the far side's direction: its packets do not come, and ours arrive and draw it back.
+        Answer(Direct, 10);
+        Answer(Near, 20);
+        _ways.Observe(Direct, true, _now);
+        _now += TimeSpan.FromSeconds(1);
+        _ways.Observe(Near, true, _now);
+        Assert.Null(_ways.Choose(initiates: false));
+        // Asked at once, and only what it says now counts.
+        Assert.Contains(Direct, _ways.Due(_now));
+        _now += TimeSpan.FromMilliseconds(10);
+        _ways.Answered(Direct, TimeSpan.FromMilliseconds(10), _now);
+        Assert.Equal(Direct, _ways.Choose(initiates: false)!.Endpoint);
+    }
+
+    [Fact]
+    public void A_way_that_the_tunnel_went_down_by_is_not_taken_again_before_it_has_answered_again_wherever_the_device_was_drawn_to()
+    {
+        Answer(Direct, 10);
+        Answer(Near, 20);
+        _ways.Observe(Direct, true, _now);
+        _now += TimeSpan.FromSeconds(1);
+        _ways.Observe(Direct, false, _now);
+        Assert.Equal(Near, _ways.Choose(initiates: true)!.Endpoint);
+        _ways.Observe(Near, true, _now += TimeSpan.FromMilliseconds(100));
+        Assert.Equal(Near, _ways.Choose(initiates: true)!.Endpoint);
+        _ways.Observe(Direct, false, _now += TimeSpan.FromMilliseconds(100));
+        Assert.Null(_ways.Choose(initiates: true));
+        _ways.Due(_now += CandidateList.Hunting);
+        _ways.Answered(Near, TimeSpan.FromMilliseconds(20), _now + TimeSpan.FromMilliseconds(20));
+        Assert.Equal(Near, _ways.Choose(initiates: true)!.Endpoint);
+    }
+
+    [Fact]
+    public void A_way_in_reserve_gets_half_a_second_to_prove_itself_and_is_then_left_for_the_next()
+    {
+        Answer(Direct, 10);
+        Answer(Near, 20);
+        Answer(Far, 40);
+        _ways.Observe(Direct, true, _now);
+        _ways.Observe(Direct, false, _now += TimeSpan.FromSeconds(1));
+        for (var i = 0; i < 3; i++)
+        {
+            _ways.Observe(Near, false, _now += TimeSpan.FromMilliseconds(250));
+            Assert.Equal(Near, _ways.Choose(initiates: true)!.Endpoint);
+        }
+
+        _ways.Observe(Near, false, _now += TimeSpan.FromMilliseconds(250));
+        Assert.Equal(Far, _ways.Choose(initiates: true)!.Endpoint);
     }
 
     IReadOnlyList<UdpEndpoint> Due(TimeSpan after) => _ways.Due(_now += after);
