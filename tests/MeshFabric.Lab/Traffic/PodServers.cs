@@ -11,6 +11,9 @@ public sealed class PodServers : IAsyncDisposable
     public const int HttpPort = 8080;
     public const int EchoPort = 7;
 
+    /// <summary>Of UDP sockets, bytes: what a test process that stands still for a while must not lose.</summary>
+    public const int ReceiveBuffer = 1 << 22;
+
     readonly CancellationTokenSource _stop = new();
     readonly List<Socket> _sockets = [];
     readonly List<Task> _loops = [];
@@ -53,6 +56,7 @@ public sealed class PodServers : IAsyncDisposable
         var listener = NamespaceSocket.Open(pod, family, SocketType.Stream);
         var echo = NamespaceSocket.Open(pod, family, SocketType.Dgram);
         var mirror = NamespaceSocket.Open(pod, family, SocketType.Dgram);
+        echo.ReceiveBufferSize = ReceiveBuffer;
         _sockets.AddRange([listener, echo, mirror]);
         foreach (var (socket, port) in new[] { (listener, HttpPort), (echo, EchoPort), (mirror, HttpPort) })
         {
