@@ -13,7 +13,7 @@ static class AgentDaemonSet
     const string HealthAddress = "127.0.0.1";
     const int HealthPort = 9586;
 
-    const string CniConfig = "cni-config";
+    const string CniConfig = InstallationNames.CniConfigVolume;
 
     /// <summary>Directories and files of the node that the agent reads or, when not <c>ReadOnly</c>, writes.</summary>
     static readonly (string Name, string Path, string Type, bool ReadOnly)[] HostPaths =
@@ -42,6 +42,11 @@ static class AgentDaemonSet
         },
     };
 
+    // Nodes without a host of their own: nothing there could be prepared for the mesh, and no pod of ours ever runs.
+    static readonly (string Label, string Value)[] Virtual = [("type", "virtual-kubelet"), ("eks.amazonaws.com/compute-type", "fargate")];
+
+    static V1NodeSelectorRequirement IsNot((string Label, string Value) what) => new() { Key = what.Label, OperatorProperty = "NotIn", Values = [what.Value] };
+
     static V1PodSpec Pod(InstallationSettings settings) => new()
     {
         ServiceAccountName = InstallationNames.Agent,
@@ -49,6 +54,7 @@ static class AgentDaemonSet
         DnsPolicy = "ClusterFirstWithHostNet",
         PriorityClassName = "system-node-critical",
         NodeSelector = new Dictionary<string, string> { ["kubernetes.io/os"] = "linux" },
+        Affinity = new V1Affinity { NodeAffinity = new V1NodeAffinity { RequiredDuringSchedulingIgnoredDuringExecution = new V1NodeSelector { NodeSelectorTerms = [new V1NodeSelectorTerm { MatchExpressions = [.. Virtual.Select(IsNot)] }] } } },
         // Whatever a node is tainted with, its pods are part of the mesh.
         Tolerations = [new V1Toleration { OperatorProperty = "Exists" }],
         TerminationGracePeriodSeconds = 30,
@@ -89,15 +95,15 @@ static class AgentDaemonSet
             FromField("MESHFABRIC_NODE", "spec.nodeName"),
             FromField("MESHFABRIC_NAMESPACE", "metadata.namespace"),
             Variable(InstallationNames.ClusterVariable, settings.Cluster),
-            Variable("MESHFABRIC_GATEWAYS", settings.Gateways.ToString(CultureInfo.InvariantCulture)),
-            Variable("MESHFABRIC_LISTEN_PORT", settings.ListenPort.ToString(CultureInfo.InvariantCulture)),
+            Variable(InstallationNames.GatewaysVariable, settings.Gateways.ToString(CultureInfo.InvariantCulture)),
+            Variable(InstallationNames.ListenPortVariable, settings.ListenPort.ToString(CultureInfo.InvariantCulture)),
             Variable("MESHFABRIC_TOKEN_FILE", $"{TokenDirectory}/{InstallationNames.JoinSecretKey}"),
             Variable("MESHFABRIC_STATE", StateDirectory),
             Variable("MESHFABRIC_METRICS", string.Create(CultureInfo.InvariantCulture, $"{HealthAddress}:{HealthPort}")),
         ];
         if (settings.PodCidrs.Count > 0)
         {
-            variables.Add(Variable("MESHFABRIC_POD_CIDRS", string.Join(',', settings.PodCidrs)));
+            variables.Add(Variable(InstallationNames.PodCidrsVariable, string.Join(',', settings.PodCidrs)));
         }
 
         return variables;

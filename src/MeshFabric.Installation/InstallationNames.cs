@@ -10,6 +10,9 @@ public static class InstallationNames
 
     public const string Container = "agent";
 
+    /// <summary>Of the leases that hold the gateways' slots; the gateway's name follows.</summary>
+    public const string LeasePrefix = "meshfabric-gateway-";
+
     public const string JoinSecret = "meshfabric-join";
     public const string JoinSecretKey = "token";
 
@@ -33,6 +36,14 @@ public static class InstallationNames
 
     /// <summary>In the agents' environment: the cluster's name in the mesh.</summary>
     public const string ClusterVariable = "MESHFABRIC_CLUSTER";
+
+    // In the agents' environment, too.
+    public const string GatewaysVariable = "MESHFABRIC_GATEWAYS";
+    public const string ListenPortVariable = "MESHFABRIC_LISTEN_PORT";
+    public const string PodCidrsVariable = "MESHFABRIC_POD_CIDRS";
+
+    /// <summary>Where the nodes keep their CNI plug-in's configuration.</summary>
+    public const string CniConfigVolume = "cni-config";
 
     /// <summary>In the agents' environment, <c>true</c>: clean the host, then say so in <c>status.left</c> of the node's MeshNode.</summary>
     public const string LeaveVariable = "MESHFABRIC_LEAVE";

@@ -52,7 +52,7 @@ sealed class FailoverBenchmark : IBenchmark
     {
         context.Say($"{cluster}: API server, kube-proxy, agents");
         var api = await CniApi.StartAsync(mesh.Lab, cluster, cancellationToken);
-        await api.StartProxiesAsync(knowsPodCidr: true, cancellationToken);
+        await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, cancellationToken);
         await mesh.JoinAsync(cluster, api, gateways: 2, cancellationToken);
         return api;
     }

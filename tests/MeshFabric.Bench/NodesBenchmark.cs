@@ -58,7 +58,7 @@ sealed class NodesBenchmark : IBenchmark
     {
         context.Say($"{cluster}: API server, kube-proxy, agents");
         var api = await CniApi.StartAsync(mesh.Lab, cluster, cancellationToken);
-        await api.StartProxiesAsync(knowsPodCidr: true, cancellationToken);
+        await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, cancellationToken);
         await mesh.JoinAsync(cluster, api, gateways: 1, cancellationToken);
         return api;
     }

@@ -31,7 +31,7 @@ public sealed class CniApiTests
 
         var (from, behind) = (lab.Topology["a-n1-p1"], lab.Topology["a-n2-p1"]);
         await api.CreateServiceAsync("one", "10.96.0.80", [behind.Address!], nodePort: 30080, local: false, Cancellation);
-        await api.StartProxiesAsync(knowsPodCidr: true, Cancellation);
+        await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, Cancellation);
         await Until.TrueAsync(async () => from.Address!.Equals(await PodClient.SeenAsAsync(from, IPAddress.Parse("10.96.0.80"), TimeSpan.FromSeconds(2), Cancellation)), Limit, "an answer by the ClusterIP, source kept", Cancellation);
 
         // Somebody outside by a node's own port.

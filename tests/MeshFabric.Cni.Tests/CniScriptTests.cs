@@ -38,7 +38,7 @@ public sealed class CniScriptTests
     [Theory]
     [InlineData("calico-vxlan", null, 3, "10.244.0.0/20")]
     [InlineData("calico-vxlan", null, 7, "10.244.0.0/16")]
-    [InlineData("calico-vxlan", "fd10:10::/48", 3, "10.244.0.0/16")]
+    [InlineData("canal", "fd10:10::/48", 3, "10.244.0.0/16")]
     [InlineData("none-such", null, 3, "10.244.0.0/16")]
     public void A_spec_that_cannot_be_built_is_refused(string plugin, string? six, int nodes, string pods)
     {

@@ -54,9 +54,9 @@ public sealed record LabSpec(string Name, IReadOnlyList<ClusterSpec> Clusters)
     void CheckCni(ClusterSpec cluster)
     {
         _ = Cni.CniPlugins.Of(cluster.Cni!);
-        if (Clusters.TakeWhile(c => c != cluster).Count() >= 16 || cluster.Nodes is < 1 or > 6 || cluster.PodsPerWorker > 9)
+        if (Clusters.TakeWhile(c => c != cluster).Count() >= 31 || cluster.Nodes is < 1 or > 6 || cluster.PodsPerWorker > 9)
         {
-            throw new ArgumentException("clusters with a CNI plug-in are among the lab's first 16 and have 1 to 6 nodes of at most 9 pods");
+            throw new ArgumentException("clusters with a CNI plug-in are among the lab's first 31 and have 1 to 6 nodes of at most 9 pods");
         }
 
         if (cluster.PodCidr?.EndsWith("/16", StringComparison.Ordinal) != true || cluster.Nat is not null)

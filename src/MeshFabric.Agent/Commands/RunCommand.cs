@@ -44,7 +44,7 @@ static class RunCommand
             var node = Settings(result);
             state.Create();
             using var held = state.Hold();
-            var gateway = node is null ? state : new AgentStateDirectory(Path.Combine(state.Directory, "gateway"));
+            var gateway = node is null ? state : new AgentStateDirectory(Path.Combine(state.Directory, NodeState.GatewayPart));
             if (node is null)
             {
                 gateway.Check();

@@ -1,4 +1,5 @@
 using MeshFabric.Agent.Messaging;
+using MeshFabric.Agent.Nodes;
 using MeshFabric.Agent.State;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Clusters;
@@ -9,7 +10,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Inventory;
 
 /// <summary>Tells the control service what this cluster is: whenever it changed, after every reconnect, and again while it could not be sent. Repeats are harmless.</summary>
-public sealed partial class InventoryReporter(AgentStateDirectory state, IControlLink link, INodeObservations observations, TimeProvider time, ILoggerFactory logs) : BackgroundService
+public sealed partial class InventoryReporter(AgentStateDirectory state, IControlLink link, INodeObservations observations, TimeProvider time, ILoggerFactory logs, NodeSettings? node = null) : BackgroundService
 {
     static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
     static readonly TimeSpan Unsent = TimeSpan.FromSeconds(1);
@@ -42,7 +43,7 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
         {
             try
             {
-                using var source = (state.ReadIdentity().Inventory ?? InventorySettings.None).Open(observations, time, logs);
+                using var source = (node?.Inventory ?? state.ReadIdentity().Inventory ?? InventorySettings.None).Open(observations, time, logs);
                 if (source is null)
                 {
                     return;

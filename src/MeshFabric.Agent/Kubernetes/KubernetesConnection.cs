@@ -16,6 +16,9 @@ static class KubernetesConnection
     {
         var configuration = Configuration(options);
         configuration.HttpClientTimeout = RequestLimit;
+        // All requests and watches by one HTTP/2 connection would stand still together, for minutes, when an API server behind an address is gone without a word:
+        // a request that runs into its limit closes only an HTTP/1.1 connection.
+        configuration.DisableHttp2 = true;
         try
         {
             return new k8s.Kubernetes(configuration);

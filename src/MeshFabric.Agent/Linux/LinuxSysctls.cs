@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.State;
@@ -8,29 +9,65 @@ namespace MeshFabric.Agent.Linux;
 /// <summary>Forwarding, flows spread over ECMP by ports, and loose source checks on our own devices only.</summary>
 /// <param name="state">Where the values from before are kept.</param>
 /// <param name="root">Where the settings are; another folder in tests.</param>
-public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc/sys") : IHostSettings
+/// <param name="routes6">The kernel's IPv6 routes, as it prints them.</param>
+public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc/sys", string routes6 = "/proc/net/ipv6_route") : IHostSettings
 {
     static readonly string[] Spread = ["net/ipv4/fib_multipath_hash_policy", "net/ipv6/fib_multipath_hash_policy"];
-    static readonly string[] Forwarding = ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"];
+    const string Forwarding = "net/ipv4/ip_forward", Forwarding6 = "net/ipv6/conf/all/forwarding";
+    const string Devices6 = "net/ipv6/conf", Advertisements = "accept_ra";
     const string Wanted = "1";
+
+    // A router takes no routes from others (RFC 4861, 6.2.1): where the kernel does, with 1, it throws them away at once, with the default route of a host that has it from there.
+    // With 2 it keeps them (Documentation/networking/ip-sysctl.rst). Only where such a route is: a pod must not become a router by saying that it is one.
+    const string HostsOnly = "1", RoutersToo = "2";
+
+    // RTF_DEFAULT and RTF_ADDRCONF (linux/ipv6_route.h): a default route that was advertised.
+    const uint AdvertisedDefault = 0x0005_0000;
 
     // On a Kubernetes node two loops prepare the same host.
     readonly Lock _lock = new();
 
     string File => Path.Combine(state.Directory, "sysctls.json");
 
-    public void Prepare(bool forwards)
+    public void Prepare(bool forwards, bool forwards6)
     {
         lock (_lock)
         {
-            foreach (var name in forwards ? Spread.Concat(Forwarding) : Spread)
+            foreach (var name in Spread)
             {
-                if (Read(name) is { } value && value != Wanted)
-                {
-                    Remember(name, value);
-                    Write(name, Wanted);
-                }
+                Set(name, Wanted);
             }
+
+            if (forwards)
+            {
+                Set(Forwarding, Wanted);
+            }
+
+            if (forwards6)
+            {
+                foreach (var name in Advertised().Where(n => Read(n) == HostsOnly))
+                {
+                    Set(name, RoutersToo);
+                }
+
+                Set(Forwarding6, Wanted);
+            }
+        }
+    }
+
+    // A line: destination, length, source, length, next hop, metric, references, use, flags, device; all but the last in hexadecimal.
+    IEnumerable<string> Advertised() => !System.IO.File.Exists(routes6) ? [] : System.IO.File.ReadAllLines(routes6)
+        .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(l => l.Length == 10 && uint.TryParse(l[8], NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var flags) && (flags & AdvertisedDefault) == AdvertisedDefault)
+        .Select(l => $"{Devices6}/{l[9]}/{Advertisements}")
+        .Distinct(StringComparer.Ordinal);
+
+    void Set(string name, string wanted)
+    {
+        if (Read(name) is { } value && value != wanted)
+        {
+            Remember(name, value);
+            Write(name, wanted);
         }
     }
 
@@ -38,7 +75,8 @@ public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc
     {
         foreach (var (name, before) in Remembered())
         {
-            if (Read(name) == Wanted)
+            // What somebody else changed since is his.
+            if (Read(name) == (name.EndsWith(Advertisements, StringComparison.Ordinal) ? RoutersToo : Wanted))
             {
                 Write(name, before);
             }

@@ -15,7 +15,7 @@ public sealed record GatewaySlot(string Name, string? Holder, bool Expired)
 }
 
 /// <summary>Which node should take which free slot. Pure: every agent of the cluster comes to the same answer, and a lease decides where they do not.</summary>
-/// <remarks>Nodes with the label <c>meshfabric.io/gateway=true</c>; where there is none, all that are ready, schedulable and not part of the control plane; where there is none either, all that are ready.</remarks>
+/// <remarks>Nodes with the label <c>meshfabric.io/gateway=true</c> that are ready; where none has it, all that are ready, schedulable and not part of the control plane; where there is none either, all that are ready.</remarks>
 public static class GatewayElection
 {
     public const string Label = "meshfabric.io/gateway";
@@ -95,11 +95,12 @@ public static class GatewayElection
 
     static List<V1Node> Candidates(IReadOnlyCollection<V1Node> nodes)
     {
-        var ready = nodes.Where(n => n.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true && n.Metadata.DeletionTimestamp is null).ToList();
-        var labelled = ready.Where(n => n.Metadata.Labels?.TryGetValue(Label, out var value) == true && value == "true").ToList();
+        // Whoever labelled a node wants no other in its place, not even while that one is down.
+        var labelled = nodes.Where(n => n.Metadata.Labels?.TryGetValue(Label, out var value) == true && value == "true").ToList();
+        var ready = (labelled.Count > 0 ? labelled : nodes).Where(n => n.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true && n.Metadata.DeletionTimestamp is null).ToList();
         var wanted = ready.Where(n => n.Metadata.Labels?.TryGetValue(Label, out var value) != true || value != "false").ToList();
         var workers = wanted.Where(n => n.Spec?.Unschedulable != true && !ControlPlane.Any(l => n.Metadata.Labels?.ContainsKey(l) == true)).ToList();
-        return labelled.Count > 0 ? labelled : workers.Count > 0 ? workers : wanted;
+        return labelled.Count > 0 || workers.Count == 0 ? wanted : workers;
     }
 
     static string ZoneOf(V1Node node) => node.Metadata.Labels?.TryGetValue(Zone, out var zone) == true ? zone : "";

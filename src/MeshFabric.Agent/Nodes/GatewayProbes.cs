@@ -16,7 +16,7 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
     readonly ConcurrentDictionary<string, Probed> _paths = new(StringComparer.Ordinal);
     readonly WakeSignal _signal = new();
     readonly Lock _lock = new();
-    Wanted _wanted = new([], null, null, 0);
+    Wanted _wanted = new([], null, null, 0, 0);
     EchoSocket? _socket;
     (int Link, IPAddress Source)? _bound;
 
@@ -25,12 +25,16 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
 
     /// <param name="Link">Number of the overlay's link, which sockets are bound to.</param>
     /// <param name="Nodes">Of this cluster: all of them ask each of its gateways.</param>
-    sealed record Wanted(IReadOnlyList<Asked> Targets, OverlayDevice? Overlay, int? Link, int Nodes);
+    /// <param name="Others">Gateways on other nodes, whether they can be asked or not; 0 without an overlay.</param>
+    sealed record Wanted(IReadOnlyList<Asked> Targets, OverlayDevice? Overlay, int? Link, int Nodes, int Others);
 
     sealed record Asked(string Gateway, string Node, IPAddress Target);
 
     /// <summary>True as well while nothing is known of it, or of any other.</summary>
     public bool IsAlive(string gateway) => _paths.TryGetValue(gateway, out var probed) ? probed.Path.IsAlive || (probed.Path.MayBeAlive && !AnyAnswers) : !AnyAnswers;
+
+    /// <summary>Some other gateway answers that it carries traffic; or there is one, and no way to ask: between nodes that have only IPv6 addresses nobody is asked.</summary>
+    public bool OthersCarry => AnyAnswers || (Volatile.Read(ref _wanted) is { Overlay: null } wanted && wanted.Others > 0);
 
     /// <summary>Some gateway answers that it carries traffic.</summary>
     public bool AnyAnswers => _paths.Values.Any(p => p.Path.IsAlive);
@@ -46,7 +50,7 @@ sealed class GatewayProbes(TimeProvider time) : IDisposable
             _paths.TryRemove(gone);
         }
 
-        var before = Interlocked.Exchange(ref _wanted, new Wanted(targets, overlay, link, facts.Nodes.Count));
+        var before = Interlocked.Exchange(ref _wanted, new Wanted(targets, overlay, link, facts.Nodes.Count, config.Overlay is null ? 0 : facts.Gateways.Count(g => g.Node != config.Node)));
         if (before.Targets.Count != targets.Count || before.Overlay != overlay)
         {
             _signal.Wake();

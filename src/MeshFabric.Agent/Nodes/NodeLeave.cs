@@ -57,6 +57,14 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
 
     async Task RemoveAsync(CancellationToken cancellationToken)
     {
+        await RemoveAsync(settings.Node, sysctls, gateway, node.Directory, openBackend, time, cancellationToken);
+        // We hold it to our end all the same.
+        File.Delete(node.Agent.LockFile);
+    }
+
+    /// <summary>Without a cluster, too: of a node that came back after its cluster had left.</summary>
+    public static async Task RemoveAsync(string name, LinuxSysctls sysctls, AgentStateDirectory gateway, AgentStateDirectory node, Func<IWireGuardBackend> openBackend, TimeProvider time, CancellationToken cancellationToken)
+    {
         await using (var backend = openBackend())
         {
             using var host = new LinuxHost(new NodeHeldSettings(sysctls), isNode: true);
@@ -65,10 +73,8 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
 
         gateway.Delete();
         using var overlay = new LinuxOverlay();
-        await new NodeReconciler(overlay, new LinuxNodeFirewall(), sysctls).RemoveAsync(settings.Node, cancellationToken);
-        node.Directory.Delete();
-        // We hold it to our end all the same.
-        File.Delete(node.Agent.LockFile);
+        await new NodeReconciler(overlay, new LinuxNodeFirewall(), sysctls).RemoveAsync(name, cancellationToken);
+        node.Delete();
     }
 
     [LoggerMessage(5431, LogLevel.Information, "Everything of MeshFabric was taken off {Node}")]

@@ -116,13 +116,13 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
     // The gateway of this node relies on the way by others: it is told of it once it is there, and that it goes before it is taken away.
     async Task DetouredAsync(Func<Task> apply)
     {
-        if (!_probes.AnyAnswers)
+        if (!_probes.OthersCarry)
         {
             gateway.OthersCarry = false;
         }
 
         await apply();
-        gateway.OthersCarry = _probes.AnyAnswers;
+        gateway.OthersCarry = _probes.OthersCarry;
     }
 
     NodeConfig Plan(OverlayFacts facts, NodeObservation observation)

@@ -18,7 +18,7 @@ public sealed class NodeReconciler(IOverlay overlay, INodeFirewall firewall, IHo
         {
             if (config.Overlay is not null)
             {
-                settings.Prepare(forwards: true);
+                settings.Prepare(forwards: true, forwards6: config.Firewall.LocalPrefixes.Any(p => !p.IsIPv4));
             }
 
             return Task.CompletedTask;

@@ -1,3 +1,4 @@
+using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.State;
 using MeshFabric.Net;
 
@@ -5,7 +6,12 @@ namespace MeshFabric.Agent.Nodes;
 
 /// <summary>Where role <c>node</c> keeps its files, apart from the gateway's: a gateway that ends deletes all of its own.</summary>
 /// <param name="Agent">Above both: what the agent holds while it runs.</param>
-sealed record NodeState(AgentStateDirectory Directory, AgentStateDirectory Agent);
+sealed record NodeState(AgentStateDirectory Directory, AgentStateDirectory Agent)
+{
+    // Folders of the agent's state directory.
+    public const string NodePart = "node";
+    public const string GatewayPart = "gateway";
+}
 
 /// <summary>How the agent of a Kubernetes node was started.</summary>
 /// <param name="Node">Name of the node, as its cluster's API knows it.</param>
@@ -18,4 +24,8 @@ sealed record NodeState(AgentStateDirectory Directory, AgentStateDirectory Agent
 /// <param name="PodCidrs">Known better than the API can tell.</param>
 /// <param name="Leaves">True: take everything of ours off this node, say so, and do nothing else.</param>
 public sealed record NodeSettings(
-    string Node, string Namespace, string? Kubeconfig, string? Context, string TokenFile, int Gateways, int ListenPort, ValueList<Cidr> PodCidrs, bool Leaves);
+    string Node, string Namespace, string? Kubeconfig, string? Context, string TokenFile, int Gateways, int ListenPort, ValueList<Cidr> PodCidrs, bool Leaves)
+{
+    /// <summary>Where this cluster's inventory is read, as it was started now, whatever was said when a gateway enrolled.</summary>
+    public InventorySettings Inventory => new(null, Kubeconfig, Context, Kubeconfig is null, PodCidrs);
+}

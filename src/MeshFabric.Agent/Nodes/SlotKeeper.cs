@@ -163,7 +163,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         }
 
         var node = api.Node(settings.Node) ?? throw new EnrolmentException($"the cluster's API knows no node {settings.Node}");
-        var inventory = new InventorySettings(null, settings.Kubeconfig, settings.Context, settings.Kubeconfig is null, settings.PodCidrs);
+        var inventory = settings.Inventory;
         using var logs = LoggerFactory.Create(_ => { });
         using var source = inventory.Open(api, time, logs)!;
         var now = InventoryDocument.Of(await FirstReading.OfAsync(source, inventory.Describe(), cancellationToken));

@@ -15,6 +15,9 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
     const string Prefix = "meshfabric-gateway-";
 
+    // A holder must be able to try again, by another connection, before its time is over.
+    static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(4);
+
     // A longer silence means that the API was away, for the holders perhaps as well: everybody gets their time again.
     static readonly TimeSpan Silence = TimeSpan.FromSeconds(6);
 
@@ -26,7 +29,7 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
     /// <param name="count">How many slots there are to be.</param>
     public async Task<IReadOnlyList<GatewaySlot>> ReadAsync(int count, CancellationToken cancellationToken)
     {
-        var list = await client.CoordinationV1.ListNamespacedLeaseAsync(@namespace, cancellationToken: cancellationToken);
+        var list = await LimitedAsync(token => client.CoordinationV1.ListNamespacedLeaseAsync(@namespace, cancellationToken: token), cancellationToken);
         if (_readAt is { } at && time.GetElapsedTime(at) > Silence)
         {
             _seen.Clear();
@@ -61,13 +64,27 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
         try
         {
             _leases[slot] = present is null
-                ? await client.CoordinationV1.CreateNamespacedLeaseAsync(lease, @namespace, cancellationToken: cancellationToken)
-                : await client.CoordinationV1.ReplaceNamespacedLeaseAsync(lease, lease.Metadata.Name, @namespace, cancellationToken: cancellationToken);
+                ? await LimitedAsync(token => client.CoordinationV1.CreateNamespacedLeaseAsync(lease, @namespace, cancellationToken: token), cancellationToken)
+                : await LimitedAsync(token => client.CoordinationV1.ReplaceNamespacedLeaseAsync(lease, lease.Metadata.Name, @namespace, cancellationToken: token), cancellationToken);
             return true;
         }
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Conflict)
         {
             return false;
+        }
+    }
+
+    async Task<T> LimitedAsync<T>(Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
+    {
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var timer = time.CreateTimer(_ => limited.Cancel(), null, RequestLimit, Timeout.InfiniteTimeSpan);
+        try
+        {
+            return await request(limited.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the cluster's API did not answer within {RequestLimit.TotalSeconds:0} s");
         }
     }
 

@@ -102,7 +102,8 @@ public interface IHostSettings
 {
     /// <summary>Prepares this host; repeating a call changes nothing.</summary>
     /// <param name="forwards">False: a machine with nothing behind it, whose forwarding is not ours to switch on.</param>
-    void Prepare(bool forwards);
+    /// <param name="forwards6">IPv6 as well. A host that has its own default route from a router's advertisements keeps it.</param>
+    void Prepare(bool forwards, bool forwards6);
 
     /// <summary>Puts back what <see cref="Prepare"/> changed and nobody else changed since.</summary>
     void Restore();

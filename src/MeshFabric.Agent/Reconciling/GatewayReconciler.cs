@@ -57,7 +57,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var failures = new List<Exception>();
         await TryAsync(failures, () =>
         {
-            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0);
+            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0, forwards6: config.Firewall.LocalPrefixes.Any(p => !p.IsIPv4));
             return Task.CompletedTask;
         });
         await TryAsync(failures, () =>

@@ -92,7 +92,7 @@ public static class AgentHost
 
     static IServiceCollection AddNode(IServiceCollection services, AgentStateDirectory state, NodeSettings node) => services
         .AddSingleton(node)
-        .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, "node")), state))
+        .AddSingleton(new NodeState(new AgentStateDirectory(Path.Combine(state.Directory, NodeState.NodePart)), state))
         .AddSingleton(s => new LinuxSysctls(s.GetRequiredService<NodeState>().Directory))
         .AddSingleton<INodeObserver>(_ => new LinuxNodeObserver())
         .AddSingleton<ClusterApi>()

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using MeshFabric.Agent.Probing;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
@@ -29,30 +27,9 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     // So many tunnels are looked at as often as one; beyond, each more seldom.
     const int TunnelsPerLook = 100;
 
-    readonly ConcurrentDictionary<(string Cluster, string Gateway), Watched> _watched = new();
-    readonly ConcurrentDictionary<string, EchoSocket> _sockets = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<(string Cluster, string Gateway), WatchedTunnel> _watched = new();
+    readonly TunnelSockets _sockets = new(time);
     readonly WakeSignal _signal = new();
-
-    sealed class Watched(DateTimeOffset since)
-    {
-        public TunnelLiveness Liveness { get; } = new();
-        public required TunnelDevice Device { get; set; }
-        public required TunnelPeer Peer { get; set; }
-        public PeerState? State { get; set; }
-
-        /// <summary>Its state is the same since then.</summary>
-        public DateTimeOffset Since { get; set; } = since;
-
-        public MtuSearch Mtu { get; } = new();
-
-        /// <summary>What the kernel knows to fit.</summary>
-        public int Bound { get; set; } = MtuSearch.Usual;
-
-        public bool Carries { get; set; }
-        public int Probes { get; set; }
-
-        public bool IsQuick => Carries || Liveness.Path.LostInARow > 0;
-    }
 
     public int Wanted { get; private set; }
 
@@ -76,29 +53,21 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         var now = time.GetUtcNow();
         var changed = false;
         var wanted = new HashSet<(string, string)>();
-        foreach (var device in made.Concat(_sockets.Keys.Except(config.Devices.Select(d => d.Name))))
-        {
-            // Bound to the link's number, which is another one now.
-            if (_sockets.TryRemove(device, out var stale))
-            {
-                stale.Dispose();
-            }
-        }
-
+        _sockets.Keep(config.Devices.Select(d => d.Name).Except(made));
         foreach (var device in config.Devices)
         {
             var peers = states.TryGetValue(device.Name, out var state) ? state.Peers.ToDictionary(p => p.PublicKey) : [];
             foreach (var peer in device.Peers)
             {
                 wanted.Add((peer.Cluster, peer.Gateway));
-                var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new Watched(now) { Device = device, Peer = peer });
+                var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new WatchedTunnel(now) { Device = device, Peer = peer });
                 lock (watched)
                 {
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
-                    Read(watched, peers.GetValueOrDefault(peer.PublicKey));
+                    watched.Read(peers.GetValueOrDefault(peer.PublicKey));
                     // Where a peer is that nobody can dial is news to all the others.
-                    changed |= Judge(watched, now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
+                    changed |= watched.Judge(now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
                 }
             }
         }
@@ -122,7 +91,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     /// <param name="changed">Called when a tunnel's state changed by what its probes told, from any thread.</param>
     public async Task RunAsync(Action changed, CancellationToken cancellationToken)
     {
-        var schedule = new ProbeSchedule<Watched>();
+        var schedule = new ProbeSchedule<WatchedTunnel>();
         while (!cancellationToken.IsCancellationRequested)
         {
             var all = _watched.Values.ToList();
@@ -140,7 +109,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     }
 
     /// <summary>Sends what is due of the large packets that find out what passes, and tells when to come again.</summary>
-    TimeSpan MeasureSizes(List<Watched> all, Action changed)
+    TimeSpan MeasureSizes(List<WatchedTunnel> all, Action changed)
     {
         var (now, next) = (time.GetUtcNow(), DateTimeOffset.MaxValue);
         foreach (var watched in all)
@@ -168,9 +137,9 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         return next > now ? next - now : MtuSearch.Try;
     }
 
-    async Task MeasureSizeAsync(Watched watched, int size, Action changed)
+    async Task MeasureSizeAsync(WatchedTunnel watched, int size, Action changed)
     {
-        if (Target(watched.Device, watched.Peer) is not (var socket, var target))
+        if (_sockets.Target(watched.Device, watched.Peer) is not (var socket, var target))
         {
             return;
         }
@@ -197,51 +166,21 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         }
     }
 
-    static void Read(Watched watched, PeerState? state)
-    {
-        var (before, probes) = (Bytes(watched.State), watched.Probes);
-        watched.State = state;
-        watched.Probes = 0;
-        // Counted anew when its device was made anew.
-        watched.Carries = Bytes(state) > before && ProbePace.Carries(Bytes(state) - before, probes);
+    public ValueList<TunnelReport> Report(GatewayConfig config) => config.Devices.SelectMany(d => d.Peers.Select(p => Report(d.Name, p))).ToValueList();
 
-        static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
-    }
-
-    static bool Judge(Watched watched, DateTimeOffset now)
+    TunnelReport Report(string device, TunnelPeer peer)
     {
-        if (!watched.Liveness.Update(watched.State?.LastHandshake, now))
+        if (!_watched.TryGetValue((peer.Cluster, peer.Gateway), out var watched))
         {
-            return false;
-        }
-
-        watched.Since = now;
-        return true;
-    }
-
-    public ValueList<TunnelReport> Report(GatewayConfig config) => config.Devices.SelectMany(d => d.Peers.Select(p =>
-    {
-        var watched = _watched.GetValueOrDefault((p.Cluster, p.Gateway));
-        if (watched is null)
-        {
-            return new TunnelReport(d.Name, p.Cluster, p.Gateway, TunnelState.Connecting, null, null, null, null, 0, 0);
+            return new TunnelReport(device, peer.Cluster, peer.Gateway, TunnelState.Connecting, null, null, null, null, 0, 0);
         }
 
         // A probe may come back meanwhile.
         lock (watched)
         {
-            var state = watched.State;
-            var endpoint = state?.Endpoint is { } e ? UdpEndpoint.Of(e) : null;
-            return new TunnelReport(d.Name, p.Cluster, p.Gateway, watched.Liveness.State,
-                endpoint, state?.LastHandshake,
-                watched.Liveness.Path.RoundTrip?.TotalSeconds, watched.Liveness.Path.LossRatio, state?.ReceivedBytes ?? 0, state?.SentBytes ?? 0)
-            {
-                Relay = p.Candidates.FirstOrDefault(c => c.Kind == CandidateKind.Relay && c.Endpoint == endpoint)?.Relay,
-                MtuBytes = watched.Mtu.Mtu,
-                JitterSeconds = watched.Liveness.Path.Jitter?.TotalSeconds,
-            };
+            return watched.Report(device, peer);
         }
-    })).ToValueList();
+    }
 
     /// <summary>Answers an administrator's question with measurements of now.</summary>
     public async Task<ProbeCompleted> ProbeAsync(GatewayConfig? config, ProbeTunnels request, CancellationToken cancellationToken)
@@ -254,7 +193,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     async Task<ProbeResult> MeasureAsync(TunnelDevice device, TunnelPeer peer, ProbeTunnels request, CancellationToken cancellationToken)
     {
         var trips = new List<double>();
-        if (Target(device, peer) is not (var socket, var target))
+        if (_sockets.Target(device, peer) is not (var socket, var target))
         {
             return new ProbeResult(device.Name, peer.Gateway, 0, 0, [], "the tunnel device is not up");
         }
@@ -277,17 +216,11 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         return new ProbeResult(device.Name, peer.Gateway, count, trips.Count, trips.ToValueList(), "");
     }
 
-    public void Dispose()
-    {
-        foreach (var socket in _sockets.Values)
-        {
-            socket.Dispose();
-        }
-    }
+    public void Dispose() => _sockets.Dispose();
 
-    async Task ProbeAsync(Watched watched, Action changed)
+    async Task ProbeAsync(WatchedTunnel watched, Action changed)
     {
-        if (Target(watched.Device, watched.Peer) is not (var socket, var target))
+        if (_sockets.Target(watched.Device, watched.Peer) is not (var socket, var target))
         {
             return;
         }
@@ -314,7 +247,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 watched.Liveness.Path.Lost(early);
             }
 
-            other = Judge(watched, time.GetUtcNow());
+            other = watched.Judge(time.GetUtcNow());
             quicker = watched.IsQuick && !before;
         }
 
@@ -326,23 +259,6 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         if (other || quicker)
         {
             _signal.Wake();
-        }
-    }
-
-    /// <summary>Whom to ask, and by what; null while there is no device.</summary>
-    (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, TunnelPeer peer) =>
-        peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Socket(device) is { } socket ? (socket, address) : null;
-
-    EchoSocket? Socket(TunnelDevice device)
-    {
-        try
-        {
-            return _sockets.GetOrAdd(device.Name, name => new EchoSocket(name, device.Addresses.First(a => a.IsIPv4).Address, time));
-        }
-        catch (SocketException)
-        {
-            // The device or its address is not there yet; the next turn tries again.
-            return null;
         }
     }
 }

@@ -17,7 +17,13 @@ namespace MeshFabric.Cli.Commands;
 sealed record InstallRequest(CreateCluster Cluster, string Kubeconfig, string? Context, InstallationSettings Settings, string? GatewaySelector, bool Wait)
 {
     public string Name => Cluster.Name;
+
+    /// <summary>What is not among these stays as it is in the cluster.</summary>
+    public GivenSettings Given { get; init; } = new(true, true, true);
 }
+
+/// <summary>Which of its settings a person gave; the others are defaults.</summary>
+sealed record GivenSettings(bool Image, bool Gateways, bool PodCidrs);
 
 /// <summary>Joins a Kubernetes cluster whose nodes run the agents as pods. Every step may be repeated: what was begun is gone on with.</summary>
 static class ClusterInstall
@@ -59,7 +65,8 @@ static class ClusterInstall
         var steps = request.Wait ? 6 : 3;
         session.Step(1, steps, $"checking the cluster at {api.Address}");
         var mesh = MeshOf(session.Context);
-        var known = await CheckAsync(session, api, request, mesh, cancellationToken);
+        var (known, agents) = await CheckAsync(session, api, request, mesh, cancellationToken);
+        request = request with { Settings = InstalledAgents.Keep(agents, request.Settings, request.Given) };
 
         session.Step(2, steps, known ? $"cluster {request.Name} is there already: going on" : $"creating cluster {request.Name}");
         if (!known)
@@ -80,8 +87,8 @@ static class ClusterInstall
         return request.Wait ? await WaitAsync(session, api, request, steps, cancellationToken) : ExitCode.Ok;
     }
 
-    /// <summary>True when the mesh has this cluster already, from an earlier try.</summary>
-    static async Task<bool> CheckAsync(Session session, ClusterApi api, InstallRequest request, string mesh, CancellationToken cancellationToken)
+    /// <summary>Whether the mesh has this cluster already, from an earlier try; and the agents that are there.</summary>
+    static async Task<(bool Known, V1DaemonSet? Agents)> CheckAsync(Session session, ClusterApi api, InstallRequest request, string mesh, CancellationToken cancellationToken)
     {
         var found = await InstallationCheck.LookAsync(api, cancellationToken);
         await InstallationCheck.RefuseStrangersAsync(api, found, request.Name, mesh, cancellationToken);
@@ -97,12 +104,12 @@ static class ClusterInstall
         {
             var cluster = await session.Client.GetClusterAsync(request.Name, cancellationToken);
             return found.Cluster == request.Name || cluster.Status.Gateways == 0
-                ? true
+                ? (true, found.Agents)
                 : throw new CommandException(ExitCode.Conflict, $"there is a cluster '{request.Name}' already, with {cluster.Status.Gateways} gateway(s), and none of them is in the cluster at {api.Address}", $"choose another name; or take the other one out first: mfctl cluster leave {request.Name}");
         }
         catch (MeshApiException e) when (e.Problem.Status == 404)
         {
-            return false;
+            return (false, found.Agents);
         }
     }
 
@@ -116,6 +123,7 @@ static class ClusterInstall
 
         var (token, fresh) = await TokenAsync(session, api, settings, cancellationToken);
         var objects = InstallationObjects.Of(settings with { JoinToken = token });
+        await InstalledAgents.EndLeavingAsync(session, api, cancellationToken);
         session.Step(3, steps, $"installing {objects.Count} objects into namespace {InstallationNames.Namespace}");
         var delivered = false;
         try
@@ -162,7 +170,8 @@ static class ClusterInstall
         }, $"kubectl -n {InstallationNames.Namespace} get pods -o wide", cancellationToken);
 
         await RemoveExcessAsync(session, request, cancellationToken);
-        var wanted = Math.Min(request.Settings.Gateways, GatewayNodes.Candidates(await api.NodesAsync(cancellationToken)));
+        // A cluster without any is in no mesh: nodes that could be one may still come.
+        var wanted = Math.Max(1, Math.Min(request.Settings.Gateways, GatewayNodes.Candidates(await api.NodesAsync(cancellationToken))));
         session.Step(5, steps, $"waiting until {wanted} gateway(s) are enrolled");
         await UntilAsync(session, request, async () =>
         {

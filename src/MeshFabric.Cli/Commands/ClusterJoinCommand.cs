@@ -75,7 +75,10 @@ static class ClusterJoinCommand
                 }
 
                 var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], [], session.Get(advertise)));
-                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig)), session.Get(gatewaySelector), !session.Get(noWait));
+                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig)), session.Get(gatewaySelector), !session.Get(noWait))
+                {
+                    Given = new GivenSettings(session.IsGiven(image), session.IsGiven(gatewayCount), session.IsGiven(podCidrs)),
+                };
                 return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
             }
 

@@ -144,15 +144,22 @@ static class ClusterUninstall
                 if (!request.Force)
                 {
                     throw new CommandException(ExitCode.TimedOut, $"not clean after {Duration.Text(limit)}: {missing}. The agents there are left running; nothing is deleted yet",
-                        $"kubectl -n {InstallationNames.Namespace} get pods -o wide; then the same command again; or with --force when these nodes will not come back");
+                        $"{api.Kubectl} -n {InstallationNames.Namespace} get pods -o wide; then the same command again; or with --force when these nodes will not come back");
                 }
 
-                run.Warn($"not clean: {missing}. When such a node comes back, run there: meshfabric-agent leave");
+                run.Warn($"not clean: {missing}. When such a node comes back: {Cleaning(api, objects)}");
                 return;
             }
 
             await Task.Delay(Look, cancellationToken);
         }
+    }
+
+    // By the agent's own image: the program is on no node itself, and what it left there is only known to its state directory.
+    static string Cleaning(ClusterApi api, IReadOnlyList<IKubernetesObject<V1ObjectMeta>> objects)
+    {
+        var image = objects.OfType<V1DaemonSet>().SelectMany(d => d.Spec.Template.Spec.Containers).First(c => c.Name == InstallationNames.Container).Image;
+        return $"{api.Kubectl} debug node/NODE --profile=sysadmin --image={image} -- meshfabric-agent leave --state /host/var/lib/meshfabric";
     }
 
     // All nodes at a time: nothing runs over the mesh any more.
@@ -171,11 +178,21 @@ static class ClusterUninstall
         foreach (var agents in objects.OfType<V1DaemonSet>())
         {
             await api.DeleteAsync(agents, cancellationToken);
-            await GoneAsync(run, request, "the agents' pods", async () => (await api.PodsAsync(cancellationToken)).Count == 0, cancellationToken);
+            if (request.Force)
+            {
+                await ForgetAsync(api, cancellationToken);
+            }
+
+            await GoneAsync(run, api, request, "the agents' pods", async () => (await api.PodsAsync(cancellationToken)).Count == 0, cancellationToken);
         }
 
         await MeshPools.DeleteAsync(api, cancellationToken);
         await GatewayNodes.UnlabelAsync(api, new HashSet<string>(), cancellationToken);
+        foreach (var lease in await api.LeasesAsync(cancellationToken))
+        {
+            await api.DeleteAsync(lease, cancellationToken);
+        }
+
         foreach (var item in objects.Reverse().Where(o => o is not V1DaemonSet))
         {
             await api.DeleteAsync(item, cancellationToken);
@@ -185,16 +202,26 @@ static class ClusterUninstall
         {
             if (item is V1Namespace)
             {
-                await GoneAsync(run, request, $"namespace {item.Metadata.Name}", async () => await api.FindAsync<V1Namespace>(item.Metadata.Name, null, cancellationToken) is null, cancellationToken);
+                await GoneAsync(run, api, request, $"namespace {item.Metadata.Name}", async () => await api.FindAsync<V1Namespace>(item.Metadata.Name, null, cancellationToken) is null, cancellationToken);
             }
             else if (item is V1CustomResourceDefinition)
             {
-                await GoneAsync(run, request, $"custom resource {item.Metadata.Name}", async () => await api.FindAsync<V1CustomResourceDefinition>(item.Metadata.Name, null, cancellationToken) is null, cancellationToken);
+                await GoneAsync(run, api, request, $"custom resource {item.Metadata.Name}", async () => await api.FindAsync<V1CustomResourceDefinition>(item.Metadata.Name, null, cancellationToken) is null, cancellationToken);
             }
         }
     }
 
-    static async Task GoneAsync(Invocation run, UninstallRequest request, string what, Func<Task<bool>> gone, CancellationToken cancellationToken)
+    // Nobody on a dead node says that its pod has ended, and namespace and agents would be waited for for ever.
+    static async Task ForgetAsync(ClusterApi api, CancellationToken cancellationToken)
+    {
+        var alive = (await api.NodesAsync(cancellationToken)).Where(GatewayNodes.IsReady).Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var pod in (await api.PodsAsync(cancellationToken)).Where(p => p.Spec?.NodeName is { } node && !alive.Contains(node)))
+        {
+            await api.ForgetAsync(pod, cancellationToken);
+        }
+    }
+
+    static async Task GoneAsync(Invocation run, ClusterApi api, UninstallRequest request, string what, Func<Task<bool>> gone, CancellationToken cancellationToken)
     {
         var (started, limit) = (Stopwatch.StartNew(), run.TimeoutOr(DefaultWait));
         while (!await gone())
@@ -202,7 +229,7 @@ static class ClusterUninstall
             if (started.Elapsed > limit)
             {
                 throw new CommandException(ExitCode.PartlyDone, $"the nodes are clean, but {what} is being deleted and not gone after {Duration.Text(limit)}",
-                    $"the same command again, which goes on: mfctl cluster leave {request.Name} --kubeconfig {request.Kubeconfig} --yes; finalizers: kubectl get namespace {InstallationNames.Namespace} -o yaml");
+                    $"the same command again, which goes on: mfctl cluster leave {request.Name} {api.Options} --yes; finalizers: {api.Kubectl} get namespace {InstallationNames.Namespace} -o yaml");
             }
 
             await Task.Delay(Look, cancellationToken);

@@ -17,18 +17,20 @@ sealed record AgentsReady(int Wanted, int Ready, IReadOnlyList<string> Troubles)
     public static async Task<AgentsReady> LookAsync(ClusterApi api, CancellationToken cancellationToken)
     {
         var agents = await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken);
-        return agents is null ? new AgentsReady(0, 0, []) : Of(agents, await api.PodsAsync(cancellationToken));
+        return agents is null ? new AgentsReady(0, 0, []) : Of(agents, await api.PodsAsync(cancellationToken), await api.NodesAsync(cancellationToken));
     }
 
-    public static AgentsReady Of(V1DaemonSet agents, IEnumerable<V1Pod> pods)
+    /// <summary>A node that is not ready itself is named, and not waited for: its agent joins with it.</summary>
+    public static AgentsReady Of(V1DaemonSet agents, IReadOnlyCollection<V1Pod> pods, IReadOnlyCollection<V1Node> nodes)
     {
         var status = agents.Status;
+        var down = nodes.Where(n => !GatewayNodes.IsReady(n)).Select(n => n.Metadata.Name).Where(n => pods.Any(p => p.Spec?.NodeName == n)).Order(StringComparer.Ordinal).ToList();
         // What it counts is of an older template until the controller has seen the newest.
         var seen = status is not null && status.ObservedGeneration >= agents.Metadata.Generation;
         return new AgentsReady(
-            seen ? status!.DesiredNumberScheduled : 0,
+            seen ? Math.Max(status!.DesiredNumberScheduled - down.Count, 0) : 0,
             seen ? Math.Min(status!.NumberReady, status.UpdatedNumberScheduled ?? 0) : 0,
-            [.. pods.SelectMany(Troubled).Distinct()]);
+            [.. down.Select(n => $"node {n} is not ready: its pods join the mesh when it is"), .. pods.Where(p => p.Spec?.NodeName is not { } node || !down.Contains(node)).SelectMany(Troubled).Distinct()]);
     }
 
     static IEnumerable<string> Troubled(V1Pod pod)

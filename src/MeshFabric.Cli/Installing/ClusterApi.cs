@@ -10,7 +10,7 @@ using YamlDotNet.Core;
 namespace MeshFabric.Cli.Installing;
 
 /// <summary>The Kubernetes API of one cluster, as the person of a kubeconfig. What fails is told with the API's address and what to do.</summary>
-sealed class ClusterApi(IKubernetes client, string kubeconfig) : IDisposable
+sealed class ClusterApi(IKubernetes client, string kubeconfig, string? context) : IDisposable
 {
     static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(30);
 
@@ -18,6 +18,12 @@ sealed class ClusterApi(IKubernetes client, string kubeconfig) : IDisposable
     public string Address => client.BaseUri.Authority;
 
     public string Kubeconfig => kubeconfig;
+
+    /// <summary>Options of mfctl that lead to this very cluster, for what people are told to do next.</summary>
+    public string Options => $"--kubeconfig {kubeconfig}{(context is null ? "" : $" --kube-context {context}")}";
+
+    /// <summary>kubectl, led to this very cluster.</summary>
+    public string Kubectl => $"kubectl --kubeconfig {kubeconfig}{(context is null ? "" : $" --context {context}")}";
 
     /// <exception cref="CommandException">There is no such file or context, or it cannot be used.</exception>
     public static ClusterApi Open(string file, string? context)
@@ -37,7 +43,7 @@ sealed class ClusterApi(IKubernetes client, string kubeconfig) : IDisposable
 
             var configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile(file, context);
             configuration.HttpClientTimeout = RequestLimit;
-            return new ClusterApi(new k8s.Kubernetes(configuration), file);
+            return new ClusterApi(new k8s.Kubernetes(configuration), file, context);
         }
         catch (Exception e) when (e is KubeConfigException or YamlException or FormatException or UriFormatException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
         {
@@ -116,6 +122,30 @@ sealed class ClusterApi(IKubernetes client, string kubeconfig) : IDisposable
             }
         }, cancellationToken);
     }
+
+    /// <summary>Without waiting for its node to say that it ended: for pods of nodes that will say nothing any more.</summary>
+    public Task ForgetAsync(V1Pod pod, CancellationToken cancellationToken) => AskAsync($"delete {Place(pod)} at once", async k =>
+    {
+        try
+        {
+            using var answer = await k.CoreV1.DeleteNamespacedPodWithHttpMessagesAsync(pod.Metadata.Name, pod.Metadata.NamespaceProperty, new V1DeleteOptions { GracePeriodSeconds = 0 }, cancellationToken: cancellationToken);
+        }
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+
+        return true;
+    }, cancellationToken);
+
+    /// <summary>The gateways' slots.</summary>
+    public async Task<IReadOnlyList<V1Lease>> LeasesAsync(CancellationToken cancellationToken) =>
+        [.. (await AskAsync($"list leases of namespace {InstallationNames.Namespace}", k => k.CoordinationV1.ListNamespacedLeaseAsync(InstallationNames.Namespace, cancellationToken: cancellationToken), cancellationToken)).Items
+            .Where(l => l.Metadata.Name.StartsWith(InstallationNames.LeasePrefix, StringComparison.Ordinal))];
+
+    /// <summary>Whether anything runs in our namespace.</summary>
+    public async Task<bool> HasPodsAsync(CancellationToken cancellationToken) =>
+        (await AskAsync($"list pods of namespace {InstallationNames.Namespace}", k => k.CoreV1.ListNamespacedPodAsync(InstallationNames.Namespace, limit: 1, cancellationToken: cancellationToken), cancellationToken)).Items.Count > 0;
 
     /// <summary>Objects of a custom resource; none when the resource itself is not there.</summary>
     public Task<IReadOnlyList<JsonElement>> ListCustomAsync(string plural, CancellationToken cancellationToken) =>

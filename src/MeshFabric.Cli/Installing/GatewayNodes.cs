@@ -10,14 +10,16 @@ static class GatewayNodes
 {
     static readonly string[] ControlPlane = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 
-    /// <summary>As the agents choose: the ready nodes with the label; else those that are schedulable and not of the control plane; else all that are ready.</summary>
+    public static bool IsReady(V1Node node) => node.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true;
+
+    /// <summary>As the agents choose: those with the label, as far as they are ready; else those that are schedulable and not of the control plane; else all that are ready.</summary>
     public static int Candidates(IReadOnlyList<V1Node> nodes)
     {
-        var ready = nodes.Where(n => n.Status?.Conditions?.Any(c => c is { Type: "Ready", Status: "True" }) == true).ToList();
-        var labelled = ready.Count(n => Label(n) == "true");
+        var labelled = nodes.Where(n => Label(n) == "true").ToList();
+        var ready = (labelled.Count > 0 ? labelled : nodes).Where(IsReady).ToList();
         var wanted = ready.Where(n => Label(n) != "false").ToList();
         var workers = wanted.Count(n => n.Spec?.Unschedulable != true && !ControlPlane.Any(l => n.Metadata.Labels?.ContainsKey(l) == true));
-        return labelled > 0 ? labelled : workers > 0 ? workers : wanted.Count;
+        return labelled.Count > 0 || workers == 0 ? wanted.Count : workers;
     }
 
     /// <summary>Labels the nodes that a selector names, and takes our label off the others. What somebody else labelled stays.</summary>

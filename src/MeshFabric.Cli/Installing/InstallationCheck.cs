@@ -8,7 +8,8 @@ namespace MeshFabric.Cli.Installing;
 /// <param name="Version">Of its API.</param>
 /// <param name="Namespace">Null: nothing is installed.</param>
 /// <param name="Agents">Null: no agents.</param>
-sealed record FoundInstallation(string Version, V1Namespace? Namespace, V1DaemonSet? Agents)
+/// <param name="Runs">Something runs in the namespace.</param>
+sealed record FoundInstallation(string Version, V1Namespace? Namespace, V1DaemonSet? Agents, bool Runs)
 {
     /// <summary>Its name in the mesh. A manifest that was applied by hand says it only to the agents.</summary>
     public string? Cluster => Annotation(InstallationNames.ClusterAnnotation)
@@ -31,9 +32,8 @@ static class InstallationCheck
     public static async Task<FoundInstallation> LookAsync(ClusterApi api, CancellationToken cancellationToken)
     {
         var version = (await api.AskAsync("tell its version", k => k.Version.GetCodeAsync(cancellationToken), cancellationToken)).GitVersion ?? "";
-        return new FoundInstallation(version,
-            await api.FindAsync<V1Namespace>(InstallationNames.Namespace, null, cancellationToken),
-            await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken));
+        var space = await api.FindAsync<V1Namespace>(InstallationNames.Namespace, null, cancellationToken);
+        return new FoundInstallation(version, space, await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken), space is not null && await api.HasPodsAsync(cancellationToken));
     }
 
     /// <exception cref="CommandException">Exit code 5: too old, or something of that name is there that is not ours, or another mesh's.</exception>
@@ -48,7 +48,7 @@ static class InstallationCheck
         {
             if (await api.FindAsync<V1CustomResourceDefinition>(definition.Metadata.Name, null, cancellationToken) is { } there && !IsOurs(there.Metadata))
             {
-                throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} has a custom resource {definition.Metadata.Name} that is not MeshFabric's", $"kubectl get crd {definition.Metadata.Name} -o yaml");
+                throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} has a custom resource {definition.Metadata.Name} that is not MeshFabric's", $"{api.Kubectl} get crd {definition.Metadata.Name} -o yaml");
             }
         }
 
@@ -63,15 +63,15 @@ static class InstallationCheck
             return;
         }
 
-        // A chart's namespace is made by Helm, without our label; the agents in it bear it.
-        if (!IsOurs(found.Agents?.Metadata ?? found.Namespace.Metadata))
+        // A chart's namespace is made by Helm, without our label, and stays when its agents left; the agents in it bear it.
+        if (!IsOurs(found.Agents?.Metadata ?? found.Namespace.Metadata) && (found.Agents is not null || found.Runs))
         {
-            throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} has a namespace {InstallationNames.Namespace} that is not MeshFabric's", $"kubectl get namespace {InstallationNames.Namespace} -o yaml");
+            throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} has a namespace {InstallationNames.Namespace} that is not MeshFabric's", $"{api.Kubectl} get namespace {InstallationNames.Namespace} -o yaml");
         }
 
         if (found.Mesh is { } other && mesh is not null && other != mesh)
         {
-            throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} belongs to another mesh (its CA begins with {other[..Math.Min(other.Length, 12)]}), as '{found.Cluster}'", $"with a context of that mesh: mfctl cluster leave {found.Cluster} --kubeconfig {api.Kubeconfig}");
+            throw new CommandException(ExitCode.Conflict, $"the cluster at {api.Address} belongs to another mesh (its CA begins with {other[..Math.Min(other.Length, 12)]}), as '{found.Cluster}'", $"with a context of that mesh: mfctl cluster leave {found.Cluster} {api.Options}");
         }
 
         if (found.Cluster is { } name && name != cluster)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeshFabric.Lab.Cni;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Cni.Tests.Matrix;
@@ -29,7 +30,7 @@ static class DetectionChecks
     public static async Task ThreeFactsAsync(Row row)
     {
         var (plugin, encapsulation, policy) = Facts[row.Plugin];
-        var wanted = $"{plugin} {encapsulation ?? "*"}, {policy}, kube-proxy iptables, {row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr}";
+        var wanted = $"{plugin} {encapsulation ?? "*"}, {policy}, kube-proxy {(row.Proxy == ProxyMode.Nftables ? "nftables" : "iptables")}, {row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr}";
         var told = "";
         await Until.TrueAsync(async () => (told = await ToldAsync(row, encapsulation is not null)) == wanted, Row.Heal, () => $"'{wanted}' to be told of {row.Cluster}; it is '{told}'", Cancellation);
     }

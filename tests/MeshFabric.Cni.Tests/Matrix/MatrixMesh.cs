@@ -18,7 +18,10 @@ public sealed class MatrixMesh : IAsyncLifetime
     /// <summary>Rows that have the hub's own CIDR, and their plug-ins.</summary>
     static readonly Dictionary<string, string> RemappedPlugins = new() { [Remapped] = HubPlugin, [Remapped + "-calico"] = "calico-vxlan", [Remapped + "-weave"] = "weave" };
 
-    internal static IReadOnlyList<string> AllRows { get; } = [.. CniPlugins.Names, .. RemappedPlugins.Keys];
+    /// <summary>Rows whose kube-proxy is in mode nftables, and their plug-ins.</summary>
+    static readonly Dictionary<string, string> NftablesProxyPlugins = new() { ["proxy-nftables"] = HubPlugin, ["proxy-nftables-calico"] = "calico-nftables" };
+
+    internal static IReadOnlyList<string> AllRows { get; } = [.. CniPlugins.Names, .. RemappedPlugins.Keys, .. NftablesProxyPlugins.Keys];
 
     /// <summary>What is asked: all, or those that the environment variable CNI_ROWS names, separated by commas.</summary>
     internal static IReadOnlyList<string> Rows { get; } =
@@ -35,8 +38,7 @@ public sealed class MatrixMesh : IAsyncLifetime
         LabSpec.NameOfThisRun("cni"),
         [
             new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
-            .. Rows.Where(r => !IsRemapped(r)).Select((plugin, i) => new ClusterSpec(ClusterOf(plugin), $"10.{101 + i}.0.0/16") { Cni = plugin, PodCidr6 = CniPlugins.IsDualStack(plugin) ? $"fd10:{101 + i}::/48" : null }),
-            .. Rows.Where(IsRemapped).Select(r => new ClusterSpec(r, HubCidr) { Cni = RemappedPlugins[r] }),
+            .. Rows.Select((row, i) => new ClusterSpec(ClusterOf(row), IsRemapped(row) ? HubCidr : $"10.{101 + i}.0.0/16") { Cni = PluginOf(row), PodCidr6 = CniPlugins.IsDualStack(PluginOf(row)) ? $"fd10:{101 + i}::/48" : null }),
             new ClusterSpec(Site, "10.250.0.0/16") { Gateways = 1, PodsPerWorker = 1 },
         ]);
 
@@ -57,7 +59,7 @@ public sealed class MatrixMesh : IAsyncLifetime
         _api = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
         var pods = _mesh.Lab.Topology.Pods.Where(p => p.Cluster == Hub).Select(p => p.Address!);
         await _api.CreateServiceAsync("all", Row.AllPods.ToString(), pods, nodePort: null, local: false, CancellationToken.None);
-        await _api.StartProxiesAsync(knowsPodCidr: true, CancellationToken.None);
+        await _api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, CancellationToken.None);
         await _mesh.JoinAsync(Hub, _api, Gateways, CancellationToken.None);
         await _mesh.JoinSiteAsync(Site, CancellationToken.None);
     }
@@ -88,6 +90,8 @@ public sealed class MatrixMesh : IAsyncLifetime
     }
 
     internal static bool IsRemapped(string row) => RemappedPlugins.ContainsKey(row);
+
+    static string PluginOf(string row) => RemappedPlugins.GetValueOrDefault(row) ?? NftablesProxyPlugins.GetValueOrDefault(row) ?? row;
 
     internal async Task RunAsync(string plugin, (string Name, Func<Row, Task> Run) check)
     {
@@ -125,10 +129,10 @@ public sealed class MatrixMesh : IAsyncLifetime
         var token = TestContext.Current.CancellationToken;
         var api = await CniApi.StartAsync(_mesh.Lab, cluster, token);
         _hub ??= new Hub(_api!, await AdvertisedAsync(token));
-        _row = new Row(_mesh, RemappedPlugins.GetValueOrDefault(plugin, plugin), cluster, api) { FarPrefix = Cidr.Parse(HubCidr), Hub = _hub };
+        _row = new Row(_mesh, PluginOf(plugin), cluster, api) { FarPrefix = Cidr.Parse(HubCidr), Hub = _hub, Proxy = NftablesProxyPlugins.ContainsKey(plugin) ? ProxyMode.Nftables : ProxyMode.Iptables };
         await api.CreateServiceAsync("all", Row.AllPods.ToString(), _row.Pods.Select(p => p.Address!), Row.ClusterPort, local: false, token);
         await api.CreateServiceAsync("one", Row.WorkerPodAlone.ToString(), [_row.PodOnWorker.Address!], Row.LocalPort, local: true, token);
-        await api.StartProxiesAsync(knowsPodCidr: true, token);
+        await api.StartProxiesAsync(knowsPodCidr: true, _row.Proxy, token);
         foreach (var node in _row.Nodes)
         {
             // A check writes all rules again, which makes base chains that were not there; so they are made before.

@@ -32,6 +32,8 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
 
     public string Cluster => cluster;
 
+    public ProxyMode Proxy { get; init; }
+
     /// <summary>It has the hub's own CIDR.</summary>
     public bool IsRemapped => MatrixMesh.IsRemapped(cluster);
 

@@ -16,8 +16,9 @@ static class CalicoObjects
         CustomObjects =
         [
             Pool("default-ipv4-ippool", cluster.Network, vxlan ? "Always" : "Never"),
+            .. CalicoPlugin.Pool6(cluster.Topology) is { } six ? new[] { Pool("default-ipv6-ippool", six, "Never") } : [],
             new(Kind("felixconfigurations", "FelixConfiguration"), "default", new { bpfEnabled = false, nftablesMode = nftables ? "Enabled" : "Disabled" }),
-            .. cluster.Nodes.Select(n => Affinity(n.Host.ShortName, CalicoPlugin.Block(cluster.Network, n.Number))),
+            .. cluster.Nodes.SelectMany(n => new[] { CalicoPlugin.Block(cluster.Network, n.Number), CalicoPlugin.Block6(n) }.OfType<Cidr>().Select(b => Affinity(n.Host.ShortName, b))),
         ],
         Annotations = node => new()
         {
@@ -27,10 +28,10 @@ static class CalicoObjects
     };
 
     public static CustomObject Pool(string name, Cidr cidr, string vxlan) =>
-        new(Kind("ippools", "IPPool"), name, new { cidr = cidr.ToString(), blockSize = 26, ipipMode = "Never", vxlanMode = vxlan, natOutgoing = true, nodeSelector = "all()" });
+        new(Kind("ippools", "IPPool"), name, new { cidr = cidr.ToString(), blockSize = cidr.IsIPv4 ? 26 : 122, ipipMode = "Never", vxlanMode = vxlan, natOutgoing = true, nodeSelector = "all()" });
 
     static CustomObject Affinity(string node, Cidr block) =>
-        new(Kind("blockaffinities", "BlockAffinity"), $"{node}-{block.ToString().Replace('.', '-').Replace('/', '-')}", new { cidr = block.ToString(), deleted = "false", node, state = "confirmed" });
+        new(Kind("blockaffinities", "BlockAffinity"), $"{node}-{block.ToString().Replace("::", "--", StringComparison.Ordinal).Replace('.', '-').Replace(':', '-').Replace('/', '-')}", new { cidr = block.ToString(), deleted = "false", node, state = "confirmed" });
 
     static CustomKind Kind(string plural, string kind) => new(Group, "v1", plural, kind);
 }

@@ -37,6 +37,9 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
         _ => "calico-bgp",
     };
 
+    /// <summary>Routed pairs and rules of IPv6 as well; between nodes there is nothing, for they have no IPv6.</summary>
+    public bool IsDualStack => true;
+
     bool HasTunnel => kind != CalicoKind.Bgp;
 
     public IPAddress PodAddress(ClusterTopology cluster, int node, int pod) =>
@@ -60,6 +63,10 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
         if (kind == CalicoKind.VxlanNftables)
         {
             script.Nft(node.Host, CalicoNftables.Table(cluster, node));
+            if (Pool6(cluster.Topology) is { } six)
+            {
+                script.Nft(node.Host, CalicoNftables.Table6(six, node));
+            }
         }
         else
         {
@@ -67,6 +74,12 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
             var inserts = kind == CalicoKind.VxlanInserting;
             script.Iptables(node.Host, CalicoState.FilterRules(node.Pods, HasTunnel, inserts));
             script.Iptables(node.Host, CalicoState.NatRules(HasTunnel ? Tunnel : null, inserts));
+            if (Pool6(cluster.Topology) is { } six)
+            {
+                CalicoState.Sets(script, cluster, node, six, vxlan: false);
+                script.Ip6tables(node.Host, CalicoState.FilterRules(node.Pods, vxlan: false, inserts));
+                script.Ip6tables(node.Host, CalicoState.NatRules(null, inserts, "cali60"));
+            }
         }
 
         script.File(node.Host, "/var/lib/calico/nodename", node.Host.ShortName);
@@ -79,7 +92,12 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
     /// <summary>The node's block. Blocks lie where no node's podCIDR is.</summary>
     public static Cidr Block(Cidr pool, int node) => LabTopology.Part(pool, 26, 512 + (37 * node));
 
+    /// <summary>The node's IPv6 block, of 64 addresses as well; null where there is no such pool.</summary>
+    public static Cidr? Block6(CniNode node) => node.PodCidr6 is { } six ? LabTopology.Part(six, 122, 0) : null;
+
     static Cidr Pool(ClusterTopology cluster) => Cidr.Parse(cluster.Spec.PodCidr!);
+
+    public static Cidr? Pool6(ClusterTopology cluster) => cluster.Spec.PodCidr6 is { } six ? Cidr.Parse(six) : null;
 
     static bool IsBorrowed(ClusterTopology cluster, int node, int pod) =>
         cluster.Spec.Nodes > 1 && node == cluster.Spec.Nodes && cluster.Spec.PodsPerWorker > 1 && pod == cluster.Spec.PodsPerWorker;
@@ -98,7 +116,11 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
 
     void Routes(NetworkScript script, CniCluster cluster, CniNode node)
     {
-        script.Ip(node.Host, $"route add blackhole {Block(cluster.Network, node.Number)} proto {(HasTunnel ? Felix : Bird)}");
+        foreach (var own in new[] { Block(cluster.Network, node.Number), Block6(node) }.OfType<Cidr>())
+        {
+            script.Ip(node.Host, $"route add blackhole {own} proto {(HasTunnel ? Felix : Bird)}");
+        }
+
         foreach (var other in cluster.Others(node))
         {
             var hop = HasTunnel ? $"via {TunnelAddress(cluster, other)} dev {Tunnel} onlink proto {Felix}" : $"via {other.Address} dev eth0 proto {Bird}";

@@ -30,13 +30,30 @@ static class CalicoState
             script.Address(pod, "eth0", pod.Address!, 32);
             script.Ip(pod, "route add 169.254.1.1 dev eth0 scope link");
             script.Ip(pod, "route add default via 169.254.1.1 dev eth0");
+            if (pod.Address6 is not null)
+            {
+                Pod6(script, node, pod);
+            }
         }
     }
 
-    /// <param name="vxlan">Null: the plug-in has no VXLAN port to guard.</param>
+    /// <summary>The way out is the link-local address of the hardware address that all of the node's ends have.</summary>
+    static void Pod6(NetworkScript script, CniNode node, LabHost pod)
+    {
+        const string gateway = "fe80::ecee:eeff:feee:eeee";
+        var device = Device(pod);
+        script.Address(node.Host, device, gateway, 64);
+        script.Ip(node.Host, $"route add {pod.Address6} dev {device}");
+        script.Address(pod, "eth0", pod.Address6!, 128);
+        script.Ip(pod, $"route add default via {gateway} dev eth0");
+    }
+
+    /// <summary>Of one family.</summary>
+    /// <param name="vxlan">The plug-in has a VXLAN port to guard.</param>
     public static void Sets(NetworkScript script, CniCluster cluster, CniNode node, Cidr pool, bool vxlan)
     {
-        script.IpSet(node.Host, $"create cali40masq-ipam-pools hash:net\nadd cali40masq-ipam-pools {pool}\ncreate cali40all-ipam-pools hash:net\nadd cali40all-ipam-pools {pool}");
+        var (of, family) = pool.IsIPv4 ? ("cali40", "") : ("cali60", " family inet6");
+        script.IpSet(node.Host, string.Join('\n', new[] { "masq", "all" }.Select(kind => $"create {of}{kind}-ipam-pools hash:net{family}\nadd {of}{kind}-ipam-pools {pool}")));
         if (vxlan)
         {
             script.IpSet(node.Host, "create cali40all-vxlan-net hash:net" + string.Concat(cluster.Others(node).Select(o => $"\nadd cali40all-vxlan-net {o.Address}")));
@@ -45,7 +62,8 @@ static class CalicoState
 
     /// <param name="tunnel">The encapsulating device; null for none.</param>
     /// <param name="inserts">True: the jumps stand before all others (Felix up to 3.28); false: after them (from 3.29).</param>
-    public static string NatRules(string? tunnel, bool inserts)
+    /// <param name="sets">What its sets' names begin with: cali40, or cali60 for IPv6.</param>
+    public static string NatRules(string? tunnel, bool inserts, string sets = "cali40")
     {
         var verb = inserts ? "-I" : "-A";
         var tunnelRule = tunnel is null ? "" : $"\n-A cali-POSTROUTING -o {tunnel} -m addrtype ! --src-type LOCAL --limit-iface-out -m addrtype --src-type LOCAL -j MASQUERADE --random-fully";
@@ -64,7 +82,7 @@ static class CalicoState
             -A cali-OUTPUT -j cali-fip-dnat
             -A cali-POSTROUTING -j cali-fip-snat
             -A cali-POSTROUTING -j cali-nat-outgoing{tunnelRule}
-            -A cali-nat-outgoing -m set --match-set cali40masq-ipam-pools src -m set ! --match-set cali40all-ipam-pools dst -j MASQUERADE --random-fully
+            -A cali-nat-outgoing -m set --match-set {sets}masq-ipam-pools src -m set ! --match-set {sets}all-ipam-pools dst -j MASQUERADE --random-fully
             COMMIT
             """;
     }

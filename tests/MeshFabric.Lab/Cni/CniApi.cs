@@ -11,6 +11,13 @@ using MeshFabric.TestKit.Kubernetes;
 
 namespace MeshFabric.Lab.Cni;
 
+/// <summary>How kube-proxy makes a Service's address a pod's.</summary>
+public enum ProxyMode
+{
+    Iptables,
+    Nftables,
+}
+
 /// <summary>A real API server for a cluster with a CNI plug-in, on its first node: Nodes, pods and what the plug-in shows of itself. And a real kube-proxy for every node.</summary>
 public sealed class CniApi : IAsyncDisposable
 {
@@ -23,6 +30,9 @@ public sealed class CniApi : IAsyncDisposable
     readonly CniCluster _cluster;
     readonly PrivateKubeApi _api;
     readonly NamespaceRelay _relay;
+    readonly Dictionary<string, ProxiedService> _services = new(StringComparer.Ordinal);
+    bool _proxiesKnowPodCidr;
+    ProxyMode? _proxies;
 
     CniApi(Lab lab, CniCluster cluster, PrivateKubeApi api)
     {
@@ -64,7 +74,10 @@ public sealed class CniApi : IAsyncDisposable
     public async Task CreateServiceAsync(string name, string address, IEnumerable<IPAddress> endpoints, int? nodePort, bool local, CancellationToken cancellationToken)
     {
         await Client.CoreV1.CreateNamespacedServiceAsync(CniServices.Service(name, address, nodePort, local), "default", cancellationToken: cancellationToken);
-        await Client.DiscoveryV1.CreateNamespacedEndpointSliceAsync(CniServices.Slice(name, endpoints, PodNodes()), "default", cancellationToken: cancellationToken);
+        var all = endpoints.ToList();
+        await Client.DiscoveryV1.CreateNamespacedEndpointSliceAsync(CniServices.Slice(name, all, PodNodes()), "default", cancellationToken: cancellationToken);
+        _services.Add(name, new ProxiedService(name, address, all, nodePort, local));
+        await WriteProxiesAsync(cancellationToken);
     }
 
     /// <summary>What an installation makes before agents run: their namespace and our kinds. Nothing when they are there.</summary>
@@ -94,11 +107,33 @@ public sealed class CniApi : IAsyncDisposable
         using var services = new GenericClient(Client, "", "v1", "services", disposeClient: false);
         await services.DeleteNamespacedAsync<V1Status>("default", name, cancellationToken);
         await Client.DiscoveryV1.DeleteNamespacedEndpointSliceAsync(CniServices.SliceName(name), "default", cancellationToken: cancellationToken);
+        _services.Remove(name);
+        await WriteProxiesAsync(cancellationToken);
     }
 
-    /// <summary>kube-proxy in iptables mode on every node, as kubeadm runs it.</summary>
+    /// <summary>kube-proxy on every node: the real one in mode iptables, as kubeadm runs it; or what it leaves there in mode nftables, kept up to date with our Services.</summary>
     /// <param name="knowsPodCidr">True: it is told clusterCIDR, and masquerades whoever asks a ClusterIP from outside of it.</param>
-    public async Task StartProxiesAsync(bool knowsPodCidr, CancellationToken cancellationToken)
+    public Task StartProxiesAsync(bool knowsPodCidr, ProxyMode mode, CancellationToken cancellationToken)
+    {
+        (_proxiesKnowPodCidr, _proxies) = (knowsPodCidr, mode);
+        return mode == ProxyMode.Iptables ? StartIptablesProxiesAsync(knowsPodCidr, cancellationToken) : WriteProxiesAsync(cancellationToken);
+    }
+
+    async Task WriteProxiesAsync(CancellationToken cancellationToken)
+    {
+        if (_proxies != ProxyMode.Nftables)
+        {
+            return;
+        }
+
+        foreach (var node in _cluster.Nodes)
+        {
+            var rules = NftablesProxy.Ruleset(_services.Values, _proxiesKnowPodCidr ? _cluster.Network : null, [.. node.Pods.Select(p => p.Address!)]);
+            await _lab.ShellAsync(node.Host.Name, $"nft -f - <<'END'\n{rules}\nEND", cancellationToken);
+        }
+    }
+
+    async Task StartIptablesProxiesAsync(bool knowsPodCidr, CancellationToken cancellationToken)
     {
         foreach (var node in _cluster.Nodes)
         {
@@ -123,7 +158,7 @@ public sealed class CniApi : IAsyncDisposable
     /// <summary>Ends the servers and forgets every object.</summary>
     public async Task DeleteAsync(CancellationToken cancellationToken)
     {
-        foreach (var node in _cluster.Nodes)
+        foreach (var node in _proxies == ProxyMode.Iptables ? _cluster.Nodes : [])
         {
             await _lab.Process(node.Host.Name, "kube-proxy").StopAsync("KILL", cancellationToken);
         }

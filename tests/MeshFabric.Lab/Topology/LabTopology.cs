@@ -129,8 +129,8 @@ public sealed class ClusterTopology(ClusterSpec spec, int index, int wanEnd)
 
     public Cidr Lan { get; } = Cidr.Parse($"172.31.{index}.0/24");
 
-    /// <summary>Where nodes stand; the internet routes it, its router has the first address. RFC 5737 TEST-NET-1.</summary>
-    public Cidr PublicLan => LabTopology.Part(Cidr.Parse("192.0.2.0/24"), 28, index - 1);
+    /// <summary>Where nodes stand; the internet routes it, its router has the first address. Of RFC 5737: TEST-NET-1, then TEST-NET-3, in whose first part the control service is.</summary>
+    public Cidr PublicLan => index <= 16 ? LabTopology.Part(Cidr.Parse("192.0.2.0/24"), 28, index - 1) : LabTopology.Part(Cidr.Parse("203.0.113.0/24"), 28, index - 16);
 
     public Cidr Lan6 { get; } = Cidr.Parse($"fd31:0:0:{index:x}::/64");
 

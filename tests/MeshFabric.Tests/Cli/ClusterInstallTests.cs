@@ -61,11 +61,11 @@ public sealed class ClusterInstallTests
     [Fact]
     public void Agents_are_ready_when_the_newest_of_them_are_on_every_node()
     {
-        Assert.True(AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 3, updated: 3), []).All);
-        Assert.False(AgentsReady.Of(DaemonSet(generation: 3, observed: 2, wanted: 3, ready: 3, updated: 3), []).All);
-        Assert.False(AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 3, updated: 1), []).All);
-        Assert.Equal("2 of 3 nodes ready", $"{AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 2, updated: 3), [])}");
-        Assert.False(AgentsReady.Of(new V1DaemonSet { Metadata = new V1ObjectMeta() }, []).All);
+        Assert.True(AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 3, updated: 3), [], []).All);
+        Assert.False(AgentsReady.Of(DaemonSet(generation: 3, observed: 2, wanted: 3, ready: 3, updated: 3), [], []).All);
+        Assert.False(AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 3, updated: 1), [], []).All);
+        Assert.Equal("2 of 3 nodes ready", $"{AgentsReady.Of(DaemonSet(generation: 2, observed: 2, wanted: 3, ready: 2, updated: 3), [], [])}");
+        Assert.False(AgentsReady.Of(new V1DaemonSet { Metadata = new V1ObjectMeta() }, [], []).All);
     }
 
     [Fact]
@@ -83,9 +83,18 @@ public sealed class ClusterInstallTests
             Pod("n2", new V1ContainerState { Waiting = new V1ContainerStateWaiting { Reason = "ContainerCreating" } }),
             Pod("n3", new V1ContainerState { Running = new V1ContainerStateRunning() }),
             Pod("n4", new V1ContainerState { Running = new V1ContainerStateRunning() }, ready: true),
-        ]).Troubles;
+        ], []).Troubles;
 
         Assert.Equal(["node n1: ImagePullBackOff: no such image", "node n3: the agent runs and is not ready: kubectl -n meshfabric-system logs meshfabric-agent-n3"], troubles);
+    }
+
+    [Fact]
+    public void A_node_that_is_down_is_named_and_not_waited_for()
+    {
+        var pod = new V1Pod { Metadata = new V1ObjectMeta { Name = "meshfabric-agent-n2" }, Spec = new V1PodSpec { NodeName = "n2" } };
+        var agents = AgentsReady.Of(DaemonSet(generation: 1, observed: 1, wanted: 2, ready: 1, updated: 2), [pod], [Node("n1"), Node("n2", ready: false)]);
+        Assert.True(agents.All);
+        Assert.Equal(["node n2 is not ready: its pods join the mesh when it is"], agents.Troubles);
     }
 
     [Fact]
@@ -94,7 +103,8 @@ public sealed class ClusterInstallTests
         V1Node[] nodes = [Node("n1"), Node("n2", unschedulable: true), Node("n3", ready: false), Node("n4")];
         Assert.Equal(2, GatewayNodes.Candidates(nodes));
         Assert.Equal(1, GatewayNodes.Candidates([.. nodes, Node("n5", unschedulable: true, labels: "meshfabric.io/gateway=true")]));
-        Assert.Equal(2, GatewayNodes.Candidates([.. nodes, Node("n6", ready: false, labels: "meshfabric.io/gateway=true"), Node("n7", labels: "node-role.kubernetes.io/control-plane=")]));
+        // Who labelled a node wants no other, not even while it is down.
+        Assert.Equal(0, GatewayNodes.Candidates([.. nodes, Node("n6", ready: false, labels: "meshfabric.io/gateway=true"), Node("n7", labels: "node-role.kubernetes.io/control-plane=")]));
         Assert.Equal(1, GatewayNodes.Candidates([Node("n7", labels: "node-role.kubernetes.io/control-plane="), Node("n8", labels: "meshfabric.io/gateway=false")]));
     }
 

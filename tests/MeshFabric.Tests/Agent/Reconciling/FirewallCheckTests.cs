@@ -85,7 +85,7 @@ public sealed class FirewallCheckTests
 
         public Task RemoveAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public void Prepare(bool forwards)
+        public void Prepare(bool forwards, bool forwards6)
         {
         }
 

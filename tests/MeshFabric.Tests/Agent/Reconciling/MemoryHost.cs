@@ -83,7 +83,7 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
         return Task.CompletedTask;
     }
 
-    public void Prepare(bool forwards) => Forwards = forwards;
+    public void Prepare(bool forwards, bool forwards6) => Forwards = forwards;
 
     public void Restore() => Forwards = null;
 

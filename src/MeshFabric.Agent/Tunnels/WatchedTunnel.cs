@@ -1,0 +1,67 @@
+using MeshFabric.Agent.Probing;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
+using MeshFabric.WireGuard;
+
+namespace MeshFabric.Agent.Tunnels;
+
+/// <summary>What is known of one tunnel. Locked by whoever uses it: probes come back at any time.</summary>
+sealed class WatchedTunnel(DateTimeOffset since)
+{
+    public TunnelLiveness Liveness { get; } = new();
+    public required TunnelDevice Device { get; set; }
+    public required TunnelPeer Peer { get; set; }
+    public PeerState? State { get; private set; }
+
+    /// <summary>Its state is the same since then.</summary>
+    public DateTimeOffset Since { get; private set; } = since;
+
+    public MtuSearch Mtu { get; } = new();
+
+    /// <summary>What the kernel knows to fit, bytes.</summary>
+    public int Bound { get; set; } = MtuSearch.Usual;
+
+    /// <summary>Sent since the last reading, as <see cref="ProbePace"/> counts them.</summary>
+    public int Probes { get; set; }
+
+    public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
+
+    bool _carries;
+
+    /// <summary>Takes over what the device says of it.</summary>
+    public void Read(PeerState? state)
+    {
+        var (before, probes) = (Bytes(State), Probes);
+        State = state;
+        Probes = 0;
+        // Counted anew when its device was made anew.
+        _carries = Bytes(state) > before && ProbePace.Carries(Bytes(state) - before, probes);
+
+        static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
+    }
+
+    /// <summary>True when its state is another one now.</summary>
+    public bool Judge(DateTimeOffset now)
+    {
+        if (!Liveness.Update(State?.LastHandshake, now))
+        {
+            return false;
+        }
+
+        Since = now;
+        return true;
+    }
+
+    public TunnelReport Report(string device, TunnelPeer peer)
+    {
+        var endpoint = State?.Endpoint is { } e ? UdpEndpoint.Of(e) : null;
+        return new TunnelReport(device, peer.Cluster, peer.Gateway, Liveness.State, endpoint, State?.LastHandshake, Liveness.Path.RoundTrip?.TotalSeconds, Liveness.Path.LossRatio, State?.ReceivedBytes ?? 0, State?.SentBytes ?? 0)
+        {
+            Relay = peer.Candidates.FirstOrDefault(c => c.Kind == CandidateKind.Relay && c.Endpoint == endpoint)?.Relay,
+            MtuBytes = Mtu.Mtu,
+            JitterSeconds = Liveness.Path.Jitter?.TotalSeconds,
+        };
+    }
+}

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Globalization;
+using k8s.Models;
+using MeshFabric.Cli.Commands;
+using MeshFabric.Installation;
+
+namespace MeshFabric.Cli.Installing;
+
+/// <summary>What the agents that a cluster has already were told.</summary>
+static class InstalledAgents
+{
+    static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250), Limit = TimeSpan.FromMinutes(2);
+
+    /// <summary>Who joins again to change one thing does not change the others by leaving them out.</summary>
+    public static InstallationSettings Keep(V1DaemonSet? agents, InstallationSettings settings, GivenSettings given)
+    {
+        if (Container(agents) is not { } container)
+        {
+            return settings;
+        }
+
+        var pods = agents!.Spec.Template.Spec;
+        return settings with
+        {
+            // The product's own image is brought up to the command's version; one that is kept elsewhere was somebody's choice.
+            Image = given.Image || container.Image is not { Length: > 0 } image || Repository(image) == Repository(settings.Image) ? settings.Image : image,
+            Gateways = !given.Gateways && Number(container, InstallationNames.GatewaysVariable) is { } gateways ? gateways : settings.Gateways,
+            ListenPort = Number(container, InstallationNames.ListenPortVariable) ?? settings.ListenPort,
+            PodCidrs = !given.PodCidrs && Value(container, InstallationNames.PodCidrsVariable) is { Length: > 0 } cidrs ? cidrs.Split(',') : settings.PodCidrs,
+            CniConfigDirectory = settings.CniConfigDirectory ?? pods.Volumes?.FirstOrDefault(v => v.Name == InstallationNames.CniConfigVolume)?.HostPath?.Path,
+        };
+    }
+
+    /// <summary>Agents that were told to leave, and by a leaving that did not come to its end: they are ended, so that new ones begin anew.</summary>
+    public static async Task EndLeavingAsync(Invocation run, ClusterApi api, CancellationToken cancellationToken)
+    {
+        if (await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken) is not { } agents || Value(Container(agents), InstallationNames.LeaveVariable) != "true")
+        {
+            return;
+        }
+
+        run.Note("      its agents were told to leave: they are ended first");
+        await api.DeleteAsync(agents, cancellationToken);
+        var started = Stopwatch.StartNew();
+        while (await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken) is not null || (await api.PodsAsync(cancellationToken)).Any(p => p.Metadata.DeletionTimestamp is null))
+        {
+            if (started.Elapsed > Limit)
+            {
+                throw new CommandException(ExitCode.TimedOut, $"the agents that were told to leave are not gone after {Limit.TotalMinutes:0} min", $"kubectl -n {InstallationNames.Namespace} get daemonset,pods -o wide; then the same command again");
+            }
+
+            await Task.Delay(Look, cancellationToken);
+        }
+    }
+
+    static string Repository(string image) => image.LastIndexOf(':') is var at && at > image.LastIndexOf('/') ? image[..at] : image;
+
+    static V1Container? Container(V1DaemonSet? agents) => agents?.Spec?.Template?.Spec?.Containers?.FirstOrDefault(c => c.Name == InstallationNames.Container);
+
+    static string? Value(V1Container? container, string name) => container?.Env?.FirstOrDefault(v => v.Name == name)?.Value;
+
+    static int? Number(V1Container container, string name) => int.TryParse(Value(container, name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+}

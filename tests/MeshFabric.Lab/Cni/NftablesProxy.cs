@@ -1,0 +1,116 @@
+using System.Net;
+using System.Text;
+using MeshFabric.Lab.Traffic;
+using MeshFabric.Net;
+
+namespace MeshFabric.Lab.Cni;
+
+/// <summary>A Service that a lab's cluster has.</summary>
+/// <param name="Local">External traffic stays on the node that it came to.</param>
+sealed record ProxiedService(string Name, string Address, IReadOnlyList<IPAddress> Endpoints, int? NodePort, bool Local)
+{
+    /// <summary>As kube-proxy names its ports.</summary>
+    public static readonly IReadOnlyList<(string Name, string Protocol, int Port)> Ports = [("http", "tcp", PodServers.HttpPort), ("mirror", "udp", PodServers.HttpPort), ("echo", "udp", PodServers.EchoPort)];
+}
+
+/// <summary>What kube-proxy of 1.31 leaves on a node in mode nftables: one table; a map of addresses, one of node ports, a chain for each Service and one for each endpoint.</summary>
+/// <remarks>The kube-proxy that can be built here has no such mode. It masquerades what it marked in its chain of postrouting at srcnat, beside everybody else's.</remarks>
+static class NftablesProxy
+{
+    const string Mark = "0x00004000";
+
+    /// <param name="clusterCidr">Who asks a ClusterIP from outside of it is masqueraded; null: nobody is.</param>
+    /// <param name="local">The node's own pods.</param>
+    /// <returns>In place of all that was there.</returns>
+    public static string Ruleset(IEnumerable<ProxiedService> services, Cidr? clusterCidr, IReadOnlyCollection<IPAddress> local)
+    {
+        var (chains, addresses, nodePorts, silent) = (new StringBuilder(), new List<string>(), new List<string>(), new List<string>());
+        foreach (var service in services)
+        {
+            foreach (var port in ProxiedService.Ports)
+            {
+                var name = $"default/{service.Name}/{port.Protocol}/{port.Name}";
+                addresses.Add($"{service.Address} . {port.Protocol} . {port.Port} : goto service-{name}");
+                chains.Append(Balanced("service", name, service.Endpoints, clusterCidr is null ? "" : $"    ip daddr {service.Address} {port.Protocol} dport {port.Port} ip saddr != {clusterCidr} jump mark-for-masquerade\n"));
+                chains.Append(string.Concat(service.Endpoints.Select(e => Endpoint(name, e, port.Protocol, port.Port))));
+                if (service.NodePort is { } nodePort && port.Name == "http")
+                {
+                    nodePorts.Add($"{port.Protocol} . {nodePort} : goto external-{name}");
+                    var own = service.Endpoints.Where(local.Contains).ToList();
+                    if (service.Local && own.Count == 0)
+                    {
+                        silent.Add($"{port.Protocol} . {nodePort} : drop");
+                    }
+
+                    chains.Append(External(service, name, clusterCidr, own));
+                }
+            }
+        }
+
+        return $$"""
+            table ip kube-proxy
+            delete table ip kube-proxy
+            table ip kube-proxy {
+              comment "rules for kube-proxy"
+              map no-endpoint-services { type ipv4_addr . inet_proto . inet_service : verdict; }
+              map no-endpoint-nodeports { type inet_proto . inet_service : verdict; {{Elements(silent)}}}
+              map firewall-ips { type ipv4_addr . inet_proto . inet_service : verdict; }
+              map service-ips { type ipv4_addr . inet_proto . inet_service : verdict; {{Elements(addresses)}}}
+              map service-nodeports { type inet_proto . inet_service : verdict; {{Elements(nodePorts)}}}
+              chain reject-chain { reject; }
+              chain mark-for-masquerade { meta mark set meta mark or {{Mark}}; }
+              chain masquerading {
+                meta mark and {{Mark}} == 0 return
+                meta mark set meta mark xor {{Mark}}
+                masquerade fully-random
+              }
+            {{chains}}
+              chain endpoints-check {
+                ip daddr . meta l4proto . th dport vmap @no-endpoint-services
+                fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @no-endpoint-nodeports
+              }
+              chain firewall-check { ip daddr . meta l4proto . th dport vmap @firewall-ips; }
+              chain services {
+                ip daddr . meta l4proto . th dport vmap @service-ips
+                fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @service-nodeports
+              }
+              chain filter-prerouting { type filter hook prerouting priority dstnat - 10; ct state new jump firewall-check; }
+              chain filter-input { type filter hook input priority -110; ct state new jump endpoints-check; }
+              chain filter-forward { type filter hook forward priority -110; ct state new jump endpoints-check; }
+              chain filter-output { type filter hook output priority -110; ct state new jump endpoints-check; ct state new jump firewall-check; }
+              chain nat-prerouting { type nat hook prerouting priority dstnat; jump services; }
+              chain nat-output { type nat hook output priority -100; jump services; }
+              chain nat-postrouting { type nat hook postrouting priority srcnat; jump masquerading; }
+            }
+            """;
+    }
+
+    static string Elements(List<string> elements) => elements.Count == 0 ? "" : $"elements = {{ {string.Join(", ", elements)} }}; ";
+
+    static string Balanced(string kind, string name, IReadOnlyList<IPAddress> endpoints, string before) =>
+        Chain($"{kind}-{name}", $"{before}    numgen random mod {endpoints.Count} vmap {{ {string.Join(", ", endpoints.Select((e, i) => $"{i} : goto endpoint-{name}__{e}"))} }}\n");
+
+    // An endpoint that asks itself by its Service is masqueraded, or it would answer itself past the node.
+    static string Endpoint(string name, IPAddress endpoint, string protocol, int port) =>
+        Chain($"endpoint-{name}__{endpoint}", $"    ip saddr {endpoint} jump mark-for-masquerade\n    meta l4proto {protocol} dnat to {endpoint}:{port}\n");
+
+    static string External(ProxiedService service, string name, Cidr? clusterCidr, IReadOnlyList<IPAddress> own)
+    {
+        if (!service.Local)
+        {
+            return Chain($"external-{name}", $"    jump mark-for-masquerade\n    goto service-{name}\n");
+        }
+
+        var pods = clusterCidr is null ? "" : $"    ip saddr {clusterCidr} goto service-{name} comment \"short-circuit pod traffic\"\n";
+        return (own.Count == 0 ? "" : Balanced("local", name, own, "")) + Chain(
+            $"external-{name}",
+            $"""
+            {pods}    fib saddr type local jump mark-for-masquerade comment "masquerade local traffic"
+                fib saddr type local goto service-{name} comment "short-circuit local traffic"
+            {(own.Count == 0 ? "" : $"    goto local-{name}\n")}
+            """);
+    }
+
+    // A chain must be there before another one leads to it.
+    static string Chain(string name, string rules) => $"  chain {name} {{\n{rules}  }}\n";
+}
