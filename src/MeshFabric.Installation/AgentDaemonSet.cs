@@ -11,7 +11,6 @@ static class AgentDaemonSet
 
     // On the loopback of the node, which in the node's network is also the kubelet's.
     const string HealthAddress = "127.0.0.1";
-    const int HealthPort = 9586;
 
     const string CniConfig = InstallationNames.CniConfigVolume;
 
@@ -78,8 +77,8 @@ static class AgentDaemonSet
         // WireGuard devices, routes, nft tables and sysctls of the node.
         SecurityContext = new V1SecurityContext { Privileged = true, ReadOnlyRootFilesystem = true },
         Resources = new V1ResourceRequirements { Requests = new Dictionary<string, ResourceQuantity> { ["cpu"] = new("50m"), ["memory"] = new("128Mi") } },
-        LivenessProbe = Probe("/livez", failures: 6),
-        ReadinessProbe = Probe("/readyz", failures: 3),
+        LivenessProbe = Probe(settings, "/livez", failures: 6),
+        ReadinessProbe = Probe(settings, "/readyz", failures: 3),
         VolumeMounts =
         [
             new V1VolumeMount { Name = "join", MountPath = TokenDirectory, ReadOnlyProperty = true },
@@ -99,7 +98,7 @@ static class AgentDaemonSet
             Variable(InstallationNames.ListenPortVariable, settings.ListenPort.ToString(CultureInfo.InvariantCulture)),
             Variable("MESHFABRIC_TOKEN_FILE", $"{TokenDirectory}/{InstallationNames.JoinSecretKey}"),
             Variable("MESHFABRIC_STATE", StateDirectory),
-            Variable("MESHFABRIC_METRICS", string.Create(CultureInfo.InvariantCulture, $"{HealthAddress}:{HealthPort}")),
+            Variable(InstallationNames.MetricsVariable, string.Create(CultureInfo.InvariantCulture, $"{HealthAddress}:{settings.MetricsPort}")),
         ];
         if (settings.PodCidrs.Count > 0)
         {
@@ -113,9 +112,9 @@ static class AgentDaemonSet
 
     static V1EnvVar FromField(string name, string path) => new() { Name = name, ValueFrom = new V1EnvVarSource { FieldRef = new V1ObjectFieldSelector { FieldPath = path } } };
 
-    static V1Probe Probe(string path, int failures) => new()
+    static V1Probe Probe(InstallationSettings settings, string path, int failures) => new()
     {
-        HttpGet = new V1HTTPGetAction { Host = HealthAddress, Port = HealthPort, Path = path },
+        HttpGet = new V1HTTPGetAction { Host = HealthAddress, Port = settings.MetricsPort, Path = path },
         InitialDelaySeconds = 2,
         PeriodSeconds = 5,
         TimeoutSeconds = 5,

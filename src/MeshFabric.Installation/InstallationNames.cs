@@ -40,6 +40,7 @@ public static class InstallationNames
     // In the agents' environment, too.
     public const string GatewaysVariable = "MESHFABRIC_GATEWAYS";
     public const string ListenPortVariable = "MESHFABRIC_LISTEN_PORT";
+    public const string MetricsVariable = "MESHFABRIC_METRICS";
     public const string PodCidrsVariable = "MESHFABRIC_POD_CIDRS";
 
     /// <summary>Where the nodes keep their CNI plug-in's configuration.</summary>

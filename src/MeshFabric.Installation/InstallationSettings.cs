@@ -7,6 +7,7 @@ public sealed record InstallationSettings(string Cluster, string Image)
 {
     public const int DefaultGateways = 2;
     public const int DefaultListenPort = 51820;
+    public const int DefaultMetricsPort = 9586;
     public const string DefaultCniConfigDirectory = "/etc/cni/net.d";
 
     /// <summary>How many nodes are gateways at a time, 1 to 8.</summary>
@@ -14,6 +15,9 @@ public sealed record InstallationSettings(string Cluster, string Image)
 
     /// <summary>UDP port of the first WireGuard device; the others follow it.</summary>
     public int ListenPort { get; init; } = DefaultListenPort;
+
+    /// <summary>TCP port on each node's loopback for metrics, and for the kubelet to ask whether the agent is well: something else there may have the usual one.</summary>
+    public int MetricsPort { get; init; } = DefaultMetricsPort;
 
     /// <summary>Pod CIDRs that the cluster's API cannot tell; empty: the agents find them.</summary>
     public IReadOnlyList<string> PodCidrs { get; init; } = [];

@@ -19,11 +19,11 @@ sealed record InstallRequest(CreateCluster Cluster, string Kubeconfig, string? C
     public string Name => Cluster.Name;
 
     /// <summary>What is not among these stays as it is in the cluster.</summary>
-    public GivenSettings Given { get; init; } = new(true, true, true);
+    public GivenSettings Given { get; init; } = new(true, true, true, true);
 }
 
 /// <summary>Which of its settings a person gave; the others are defaults.</summary>
-sealed record GivenSettings(bool Image, bool Gateways, bool PodCidrs);
+sealed record GivenSettings(bool Image, bool Gateways, bool PodCidrs, bool MetricsPort);
 
 /// <summary>Joins a Kubernetes cluster whose nodes run the agents as pods. Every step may be repeated: what was begun is gone on with.</summary>
 static class ClusterInstall
@@ -95,6 +95,11 @@ static class ClusterInstall
         // The token's Secret as well: it is not among the objects yet.
         await InstallationCheck.RequirePermissionsAsync(api, InstallationObjects.Of(request.Settings with { JoinToken = "asked for later" }), cancellationToken);
         session.Note($"      Kubernetes {found.Version}, {(found.Namespace is null ? "nothing of MeshFabric there yet" : "its agents are installed already and are brought up to date")}");
+        if (InstallationCheck.TooOld(await api.NodesAsync(cancellationToken)) is { Count: > 0 } old)
+        {
+            session.Warn($"the kernel of {string.Join(", ", old)} is older than {InstallationCheck.OldestKernel} and may not know what the mesh's tables need: there sources are hidden, or nothing of the mesh passes. MeshNodes tell what failed: kubectl get meshnodes -o wide");
+        }
+
         if (found.Namespace?.Metadata.DeletionTimestamp is not null)
         {
             throw new CommandException(ExitCode.Conflict, $"namespace {InstallationNames.Namespace} is being deleted: wait until it is gone", $"kubectl get namespace {InstallationNames.Namespace}");

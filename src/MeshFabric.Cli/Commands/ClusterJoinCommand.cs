@@ -30,6 +30,7 @@ static class ClusterJoinCommand
         var gatewaySelector = new Option<string?>("--gateway-selector") { HelpName = "SELECTOR", Description = $"Label the nodes that this selector names {InstallationNames.GatewayLabel}=true: only such nodes become gateways, when there are any" };
         var image = new Option<string?>("--image") { HelpName = "REF", Description = $"The agent's image; default {DefaultImage}" };
         var cniConfig = new Option<string?>("--cni-config-dir") { HelpName = "DIRECTORY", Description = "Where the nodes keep their CNI plug-in's configuration; default: as k3s, MicroK8s or others do, by what the nodes say" };
+        var metricsPort = new Option<int?>("--metrics-port") { HelpName = "PORT", Description = $"TCP port on each node's loopback for the agent's metrics and health, when something else has {InstallationSettings.DefaultMetricsPort}" };
         var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until the agents run and the tunnels are connected" };
         var via = new Option<string?>("--via") { HelpName = "COMMAND", Description = "Command that runs a command on a gateway, such as 'ssh root@{gateway}'; without it the command to run is printed" };
         var agent = Agent();
@@ -46,7 +47,7 @@ static class ClusterJoinCommand
             "mfctl cluster join plant --provider on-premises --pod-cidr 10.40.0.0/16 --gateway gw1 --dry-run",
             "mfctl cluster join laptop --kind machine --label owner=kim --gateway gw1")
         {
-            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, advertise, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, cniConfig, noWait, gateways, via, agent, state, wait, dryRun,
+            name, inventory, kind, provider, region, zone, podCidrs, serviceCidrs, advertise, labels, kubeconfig, kubeContext, gatewayCount, gatewaySelector, image, cniConfig, metricsPort, noWait, gateways, via, agent, state, wait, dryRun,
         };
         command.SetAction(cli.Remote((session, cancellationToken) =>
         {
@@ -75,14 +76,14 @@ static class ClusterJoinCommand
                 }
 
                 var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], [], session.Get(advertise)));
-                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig)), session.Get(gatewaySelector), !session.Get(noWait))
+                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig), session.Get(metricsPort)), session.Get(gatewaySelector), !session.Get(noWait))
                 {
-                    Given = new GivenSettings(session.IsGiven(image), session.IsGiven(gatewayCount), session.IsGiven(podCidrs)),
+                    Given = new GivenSettings(session.IsGiven(image), session.IsGiven(gatewayCount), session.IsGiven(podCidrs), session.IsGiven(metricsPort)),
                 };
                 return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
             }
 
-            if (new Option[] { gatewayCount, gatewaySelector, image, cniConfig, noWait }.FirstOrDefault(session.IsGiven) is { } inPods)
+            if (new Option[] { gatewayCount, gatewaySelector, image, cniConfig, metricsPort, noWait }.FirstOrDefault(session.IsGiven) is { } inPods)
             {
                 throw CommandException.Usage($"{inPods.Name} is for agents that run as pods: add --kubeconfig FILE and leave --gateway out");
             }
@@ -132,11 +133,16 @@ static class ClusterJoinCommand
 
     static readonly string DefaultImage = $"meshfabric/agent:{VersionCommand.Own}";
 
-    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs, string? cniConfig)
+    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs, string? cniConfig, int? metricsPort)
     {
         if (gateways is < 1 or > GatewayFacts.MaxPerCluster)
         {
             throw CommandException.Usage($"--gateways {gateways}: a number from 1 to {GatewayFacts.MaxPerCluster} is needed");
+        }
+
+        if (metricsPort is < 1 or > 65535)
+        {
+            throw CommandException.Usage($"--metrics-port {metricsPort}: a number from 1 to 65535 is needed");
         }
 
         foreach (var cidr in podCidrs)
@@ -154,7 +160,7 @@ static class ClusterJoinCommand
 
         return image is { Length: 0 } || image?.Any(char.IsWhiteSpace) == true
             ? throw CommandException.Usage($"--image '{image}' is no reference of an image, such as registry.example.org/meshfabric/agent:1.0")
-            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs, CniConfigDirectory = cniConfig };
+            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs, CniConfigDirectory = cniConfig, MetricsPort = metricsPort ?? InstallationSettings.DefaultMetricsPort };
     }
 
     public const string DefaultAgent = "meshfabric-agent";

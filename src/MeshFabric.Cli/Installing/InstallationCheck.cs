@@ -26,6 +26,13 @@ static class InstallationCheck
     // The oldest that we run against.
     static readonly Version Oldest = new(1, 20);
 
+    /// <summary>From it on nft maps a prefix to another one to one (netmap); some distributions have it in older ones.</summary>
+    public static readonly Version OldestKernel = new(5, 8);
+
+    /// <summary>Nodes whose kernel is older than <see cref="OldestKernel"/>.</summary>
+    public static IReadOnlyList<string> TooOld(IEnumerable<V1Node> nodes) =>
+        [.. nodes.Where(n => VersionOf(n.Status?.NodeInfo?.KernelVersion ?? "") < OldestKernel).Select(n => $"{n.Metadata.Name} ({n.Status.NodeInfo.KernelVersion})").Order(StringComparer.Ordinal)];
+
     /// <summary>What an installation does. Each is asked for by a SelfSubjectAccessReview.</summary>
     static readonly string[] Verbs = ["get", "create", "patch", "delete"];
 

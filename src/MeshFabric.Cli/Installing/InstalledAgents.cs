@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using k8s.Models;
 using MeshFabric.Cli.Commands;
 using MeshFabric.Installation;
@@ -26,6 +27,7 @@ static class InstalledAgents
             Image = given.Image || container.Image is not { Length: > 0 } image || Repository(image) == Repository(settings.Image) ? settings.Image : image,
             Gateways = !given.Gateways && Number(container, InstallationNames.GatewaysVariable) is { } gateways ? gateways : settings.Gateways,
             ListenPort = Number(container, InstallationNames.ListenPortVariable) ?? settings.ListenPort,
+            MetricsPort = !given.MetricsPort && Value(container, InstallationNames.MetricsVariable) is { } metrics && IPEndPoint.TryParse(metrics, out var address) ? address.Port : settings.MetricsPort,
             PodCidrs = !given.PodCidrs && Value(container, InstallationNames.PodCidrsVariable) is { Length: > 0 } cidrs ? cidrs.Split(',') : settings.PodCidrs,
             CniConfigDirectory = settings.CniConfigDirectory ?? pods.Volumes?.FirstOrDefault(v => v.Name == InstallationNames.CniConfigVolume)?.HostPath?.Path,
         };

@@ -20,7 +20,7 @@ static class HostileChecks
     public static async Task RulesRewrittenAsync(Row row)
     {
         await row.OnNodesAsync("""
-            iptables-nft-save | grep -v MESHFABRIC >/run/before
+            iptables-nft-save | grep -v MESHFABRIC >/run/before || true
             iptables-nft -t nat -F; iptables-nft -F
             iptables-nft-restore </run/before
             for table in "ip calico" "ip6 calico" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip kube-proxy"; do

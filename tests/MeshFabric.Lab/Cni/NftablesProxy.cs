@@ -13,7 +13,7 @@ sealed record ProxiedService(string Name, string Address, IReadOnlyList<IPAddres
     public static readonly IReadOnlyList<(string Name, string Protocol, int Port)> Ports = [("http", "tcp", PodServers.HttpPort), ("mirror", "udp", PodServers.HttpPort), ("echo", "udp", PodServers.EchoPort)];
 }
 
-/// <summary>What kube-proxy of 1.31 leaves on a node in mode nftables: one table; a map of addresses, one of node ports, a chain for each Service and one for each endpoint.</summary>
+/// <summary>What kube-proxy of 1.30 leaves on a node in mode nftables: one table; a map of addresses, one of node ports, a chain for each Service and one for each endpoint.</summary>
 /// <remarks>The kube-proxy that can be built here has no such mode. It masquerades what it marked in its chain of postrouting at srcnat, beside everybody else's.</remarks>
 static class NftablesProxy
 {

@@ -150,8 +150,63 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
 
         var forced = await LeaveAsync("aurora", "--timeout", "20s", "--force");
         Assert.True(forced.Code == 0, forced.Error);
-        Assert.Contains("not clean: n2. When such a node comes back, run there: meshfabric-agent leave", forced.Error, StringComparison.Ordinal);
+        Assert.Contains($"not clean: n2. When such a node comes back: kubectl --kubeconfig {server.Api.Kubeconfig} debug node/NODE --profile=sysadmin --image=meshfabric/agent:", forced.Error, StringComparison.Ordinal);
+        Assert.Contains("meshfabric-agent leave --state /host/var/lib/meshfabric", forced.Error, StringComparison.Ordinal);
         Assert.Null(await InstalledAsync());
+    }
+
+    [Fact]
+    public async Task A_leaving_that_was_broken_off_is_undone_by_joining_again()
+    {
+        await using (var agents = Agents("aurora"))
+        {
+            Assert.Equal(0, (await JoinAsync("aurora")).Code);
+            agents.Deaf = "n2";
+            Assert.Equal(6, (await LeaveAsync("aurora", "--timeout", "5s")).Code);
+        }
+
+        await using var anew = Agents("aurora");
+        var joined = await JoinAsync("aurora");
+
+        Assert.True(joined.Code == 0, joined.Error);
+        Assert.Contains("its agents were told to leave: they are ended first", joined.Error, StringComparison.Ordinal);
+        var container = (await _admin.AppsV1.ReadNamespacedDaemonSetAsync(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken: Cancel)).Spec.Template.Spec.Containers[0];
+        Assert.DoesNotContain(container.Env, v => v.Name == InstallationNames.LeaveVariable);
+        Assert.Equal((2, "connected"), await StateAsync("aurora"));
+    }
+
+    [Fact]
+    public async Task A_forced_leaving_comes_to_its_end_though_nobody_says_that_the_pod_of_a_dead_node_has_ended()
+    {
+        var before = await ClusterObjects.SettledAsync(_admin, Cancel);
+        await using var agents = Agents("aurora");
+        Assert.Equal(0, (await JoinAsync("aurora")).Code);
+        await CreatePodAsync("meshfabric-agent-dead", "n3", new() { [InstallationNames.NameLabel] = InstallationNames.Agent });
+        await _admin.CoordinationV1.CreateNamespacedLeaseAsync(new V1Lease { Metadata = new() { Name = InstallationNames.LeasePrefix + "gw1" } }, InstallationNames.Namespace, cancellationToken: Cancel);
+
+        var forced = await LeaveAsync("aurora", "--timeout", "20s", "--force");
+
+        Assert.True(forced.Code == 0, forced.Error);
+        Assert.Equal(before, await ClusterObjects.AllAsync(_admin, Cancel));
+    }
+
+    [Fact]
+    public async Task A_namespace_that_Helm_made_and_nothing_runs_in_is_taken()
+    {
+        await _admin.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new() { Name = InstallationNames.Namespace } }, cancellationToken: Cancel);
+        var joined = await JoinAsync("aurora", "--no-wait");
+        Assert.True(joined.Code == 0, joined.Error);
+        Assert.Equal("aurora", await InstalledAsync());
+    }
+
+    [Fact]
+    public async Task What_is_not_said_when_joining_again_stays_as_it_is()
+    {
+        Assert.Equal(0, (await JoinAsync("aurora", "--no-wait", "--gateways", "3", "--image", "registry.test/agent:1", "--pod-cidr", "10.60.0.0/16")).Code);
+        Assert.Equal(0, (await JoinAsync("aurora", "--no-wait", "--image", "registry.test/agent:2")).Code);
+        var container = (await _admin.AppsV1.ReadNamespacedDaemonSetAsync(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken: Cancel)).Spec.Template.Spec.Containers[0];
+        Assert.Equal("registry.test/agent:2", container.Image);
+        Assert.Equal(("3", "10.60.0.0/16"), (container.Env.Single(v => v.Name == InstallationNames.GatewaysVariable).Value, container.Env.Single(v => v.Name == InstallationNames.PodCidrsVariable).Value));
     }
 
     [Fact]
@@ -208,10 +263,12 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
         Assert.Equal(HttpStatusCode.NotFound, (await _service.Admin.GetAsync("/api/v1/clusters/borealis", Cancel)).StatusCode);
         Assert.Equal(0, (await LeaveAsync("aurora")).Code);
         await _admin.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new() { Name = InstallationNames.Namespace } }, cancellationToken: Cancel);
+        await CreatePodAsync("somebodys", null, []);
         var strange = await JoinAsync("aurora");
         Assert.Equal(5, strange.Code);
         Assert.Contains("namespace meshfabric-system that is not MeshFabric's", strange.Error, StringComparison.Ordinal);
         await _admin.CoreV1.DeleteNamespaceAsync(InstallationNames.Namespace, cancellationToken: Cancel);
+        // As nothing runs there, nobody says that it ended.
         await TestKit.Until.TrueAsync(async () => await InstalledAsync() is null, TimeSpan.FromSeconds(30), "the namespace to go", Cancel);
     }
 
@@ -277,6 +334,15 @@ public sealed class InstallCommandTests(InstallApi server, PostgresServer postgr
         Assert.DoesNotContain("very-secret-token", stranger.Error, StringComparison.Ordinal);
         Assert.Contains("has no context 'other'; it has: private", context.Error, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, (await _service.Admin.GetAsync("/api/v1/clusters/aurora", Cancel)).StatusCode);
+    }
+
+    /// <summary>A pod that nobody runs: one with a node stays, once it is deleted, until that node's kubelet says that it has ended.</summary>
+    async Task CreatePodAsync(string name, string? node, Dictionary<string, string> labels)
+    {
+        var account = new V1ServiceAccount { Metadata = new() { Name = "pods" }, AutomountServiceAccountToken = false };
+        await _admin.CoreV1.CreateNamespacedServiceAccountAsync(account, InstallationNames.Namespace, cancellationToken: Cancel);
+        var pod = new V1Pod { Metadata = new() { Name = name, Labels = labels }, Spec = new() { NodeName = node, ServiceAccountName = account.Metadata.Name, AutomountServiceAccountToken = false, Containers = [new V1Container { Name = "c", Image = "none" }] } };
+        await _admin.CoreV1.CreateNamespacedPodAsync(pod, InstallationNames.Namespace, cancellationToken: Cancel);
     }
 
     StandInAgents Agents(string cluster) => new(server.Api.Client(), _service, cluster, "n1", "n2");

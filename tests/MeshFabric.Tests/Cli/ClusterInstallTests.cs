@@ -1,7 +1,9 @@
 using System.Text.Json;
 using k8s;
 using k8s.Models;
+using MeshFabric.Cli.Commands;
 using MeshFabric.Cli.Installing;
+using MeshFabric.Installation;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Tests.Cli;
@@ -95,6 +97,30 @@ public sealed class ClusterInstallTests
         var agents = AgentsReady.Of(DaemonSet(generation: 1, observed: 1, wanted: 2, ready: 1, updated: 2), [pod], [Node("n1"), Node("n2", ready: false)]);
         Assert.True(agents.All);
         Assert.Equal(["node n2 is not ready: its pods join the mesh when it is"], agents.Troubles);
+    }
+
+    [Fact]
+    public void Who_joins_again_to_change_one_thing_leaves_the_others_as_they_are()
+    {
+        var installed = new InstallationSettings("aurora", "registry.test/agent:1") { Gateways = 3, ListenPort = 51900, MetricsPort = 9999, PodCidrs = ["10.1.0.0/16", "fd10::/48"], CniConfigDirectory = "/opt/cni" };
+        var agents = InstallationObjects.Of(installed).OfType<V1DaemonSet>().Single();
+        var defaults = new InstallationSettings("aurora", "meshfabric/agent:2");
+
+        var kept = InstalledAgents.Keep(agents, defaults, new GivenSettings(false, false, false, false));
+        Assert.Equal(($"{installed}", 51900, 9999, "/opt/cni"), ($"{kept}", kept.ListenPort, kept.MetricsPort, kept.CniConfigDirectory));
+        Assert.Equal(installed.PodCidrs, kept.PodCidrs);
+
+        var changed = InstalledAgents.Keep(agents, defaults with { Gateways = 2 }, new GivenSettings(true, true, true, true));
+        Assert.Equal(("meshfabric/agent:2", 2), (changed.Image, changed.Gateways));
+        Assert.Empty(changed.PodCidrs);
+        Assert.Same(defaults, InstalledAgents.Keep(null, defaults, new GivenSettings(false, false, false, false)));
+    }
+
+    [Fact]
+    public void The_products_own_image_follows_the_commands_version()
+    {
+        var agents = InstallationObjects.Of(new InstallationSettings("aurora", "meshfabric/agent:1")).OfType<V1DaemonSet>().Single();
+        Assert.Equal("meshfabric/agent:2", InstalledAgents.Keep(agents, new InstallationSettings("aurora", "meshfabric/agent:2"), new GivenSettings(false, false, false, false)).Image);
     }
 
     [Fact]

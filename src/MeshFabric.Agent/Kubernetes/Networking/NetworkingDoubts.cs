@@ -10,6 +10,7 @@ namespace MeshFabric.Agent.Kubernetes.Networking;
 static class NetworkingDoubts
 {
     const string Cluster = "networking";
+    const string Firewalld = "inet firewalld";
 
     public static IEnumerable<Finding> Of(
         KubernetesSnapshot snapshot, IReadOnlyDictionary<string, NodeObservation> observations, DataPath path, ServiceProxy proxy, ValueList<Cidr> pods, string podSource) =>
@@ -48,6 +49,11 @@ static class NetworkingDoubts
             if (seen.CniConfigs is { Count: > 1 } configs && seen.InForce is { } inForce && configs.Count(c => !c.IsMultiplexer) > 1)
             {
                 yield return Warning("cni-several-configs", subject, $"{node} has several CNI configurations; {inForce.File} is the first by name and in force, not {string.Join(", ", configs.Where(c => c != inForce && !c.IsMultiplexer).Select(c => c.File))}.", "Remove those that a former plug-in left in /etc/cni/net.d.");
+            }
+
+            if (seen.NftTables.Contains(Firewalld))
+            {
+                yield return Warning("node-firewall", subject, $"firewalld judges what {node} lets in and forwards, and the mesh's rules do not change that.", "Let UDP 7710 to 7716 in from the other nodes, UDP 51820 to 51827 on gateways, and trust the devices mf+ and meshx+: firewall-cmd --permanent --zone=trusted --add-interface=meshx0 (mf0, ...); or switch firewalld off, as most CNI plug-ins ask for.");
             }
 
             foreach (var text in seen.Unread)

@@ -70,6 +70,14 @@ public sealed class NetworkingDetectionTests
     }
 
     [Fact]
+    public async Task A_node_with_a_firewall_that_the_agents_do_not_change_is_named()
+    {
+        var observations = (await CannedCluster.ObserveAsync("weave")).ToDictionary(o => o.Key, o => o.Value with { NftTables = [.. o.Value.NftTables, "inet firewalld"] });
+        var findings = NetworkingDetection.Of(CannedCluster.Read("weave"), observations).Networking.Findings;
+        Assert.Equal(observations.Keys.Select(n => $"node/{n}").Order(StringComparer.Ordinal), findings.Where(f => f.Code == "node-firewall").Select(f => f.Subject).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task A_configured_pod_cidr_wins_over_every_plug_in()
     {
         var snapshot = CannedCluster.Read("weave") with { ConfiguredPodCidrs = [MeshFabric.Net.Cidr.Parse("10.99.0.0/16")] };

@@ -40,6 +40,15 @@ public sealed class GatewayElectionTests
     }
 
     [Fact]
+    public void Nobody_takes_the_place_of_labelled_nodes_that_are_down()
+    {
+        var labelled = Node("a", "z1", (GatewayElection.Label, "true"));
+        labelled.Status.Conditions[0].Status = "Unknown";
+        V1Node[] nodes = [labelled, Node("b", "z1")];
+        Assert.All(nodes, n => Assert.Null(GatewayElection.Choose(nodes, GatewayElection.Slots(1, []), n.Metadata.Name)));
+    }
+
+    [Fact]
     public void A_node_that_may_no_longer_be_a_gateway_keeps_its_slot_until_another_can_take_it()
     {
         V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1")];
