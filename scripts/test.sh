@@ -11,7 +11,7 @@ if [ $# -gt 0 ]; then
   suites=("$@")
 else
   suites=("${all[@]}")
-  export CNI_ROWS=${CNI_ROWS:-flannel-vxlan,calico-vxlan,canal,weave,bridge,ptp,remapped}
+  export CNI_ROWS=${CNI_ROWS:-flannel-vxlan,calico-vxlan,canal,weave,bridge,ptp,remapped,proxy-nftables}
 fi
 declare -A project=(
   [unit]=MeshFabric.Tests

@@ -136,7 +136,7 @@ public sealed class MatrixMesh : IAsyncLifetime
         foreach (var node in _row.Nodes)
         {
             // A check writes all rules again, which makes base chains that were not there; so they are made before.
-            await _mesh.Lab.ShellAsync(node.Name, "iptables-nft-save | iptables-nft-restore; iptables-nft -P FORWARD ACCEPT", token);
+            await _mesh.Lab.ShellAsync(node.Name, "iptables-nft -P FORWARD ACCEPT; iptables-nft-save | iptables-nft-restore", token);
             _row.Before[node.Name] = await HostState.ReadAsync(_mesh.Lab, node.Name, token);
         }
 
