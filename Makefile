@@ -29,7 +29,7 @@ test: ## All tests, 35 minutes (SUITE=unit|server|host|e2e|cni|kubernetes runs o
 test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
 	@scripts/test.sh kernel
 
-bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts|drift|nodes|failover|nat, ROUNDS=N)
+bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts|drift|nodes|failover|rotation|nat, ROUNDS=N)
 	@scripts/bench.sh $(ONLY)
 
 lab: packages build ## A lab of three joined clusters that stays up to play with (KUBERNETES=yes: with real API servers)

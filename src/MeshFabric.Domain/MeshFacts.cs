@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Net;
 
@@ -9,6 +10,10 @@ namespace MeshFabric.Domain;
 public sealed record MeshFacts(long Revision, MeshSettings Settings, ValueList<ClusterFacts> Clusters)
 {
     public static readonly MeshFacts Empty = new(0, MeshSettings.Default, []);
+
+    /// <summary>No tunnel needs the mesh secret of an older epoch; 0 while no gateway holds one.</summary>
+    [JsonIgnore]
+    public int OldestKeyEpoch => Clusters.SelectMany(c => c.Gateways).Select(g => g.KeyEpoch).Where(e => e > 0).DefaultIfEmpty().Min();
 }
 
 /// <summary>What holds for the mesh as a whole.</summary>

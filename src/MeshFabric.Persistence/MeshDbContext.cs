@@ -17,6 +17,7 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
     public DbSet<RemovedGatewayRow> RemovedGateways => Set<RemovedGatewayRow>();
     public DbSet<PrefixRow> Prefixes => Set<PrefixRow>();
     public DbSet<GatewayRow> Gateways => Set<GatewayRow>();
+    public DbSet<KeyEpochRow> KeyEpochs => Set<KeyEpochRow>();
     public DbSet<TunnelReportRow> TunnelReports => Set<TunnelReportRow>();
     public DbSet<JoinTokenRow> JoinTokens => Set<JoinTokenRow>();
     public DbSet<ApiTokenRow> ApiTokens => Set<ApiTokenRow>();
@@ -74,6 +75,12 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             Json(e.Property(r => r.ObservedEndpoints));
             Json(e.Property(r => r.Relays));
             e.Property(r => r.Actual).HasColumnType("jsonb");
+        });
+        modelBuilder.Entity<KeyEpochRow>(e =>
+        {
+            e.ToTable("key_epochs");
+            e.HasKey(r => r.Epoch);
+            e.Property(r => r.Epoch).ValueGeneratedNever();
         });
         modelBuilder.Entity<TunnelReportRow>(e =>
         {

@@ -129,6 +129,9 @@ public sealed class GatewayRow
     public ValueList<ObservedEndpoint> ObservedEndpoints { get; set; } = [];
     public ValueList<RelayFacts> Relays { get; set; } = [];
 
+    /// <summary>As of <see cref="GatewayFacts.KeyEpoch"/>.</summary>
+    public int KeyEpoch { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     /// <summary>The join token that admitted it: the same agent may ask again when an answer was lost.</summary>
@@ -141,6 +144,10 @@ public sealed class GatewayRow
     public string Backend { get; set; } = "";
     public long FactsRevision { get; set; }
     public long AppliedRevision { get; set; }
+
+    /// <summary>Epoch of the mesh secret that its agent holds, 0 for none; null: it knows nothing of them.</summary>
+    public int? HeldEpoch { get; set; }
+
     public int TunnelsConnected { get; set; }
     public int TunnelsWanted { get; set; }
     public ValueList<Finding> Findings { get; set; } = [];
@@ -163,7 +170,25 @@ public sealed class GatewayRow
         PrivateEndpoints = PrivateEndpoints.Select(UdpEndpoint.Parse).ToValueList(),
         ObservedEndpoints = ObservedEndpoints,
         Relays = Relays,
+        KeyEpoch = KeyEpoch,
     };
+}
+
+/// <summary>An epoch of the mesh secret; only the newest one is kept. The secret itself is made from the salt and the CA's key, and is in no database.</summary>
+public sealed class KeyEpochRow
+{
+    /// <summary>From 1.</summary>
+    public int Epoch { get; set; }
+
+    public required byte[] Salt { get; set; }
+
+    /// <summary>Tells whether the CA's key is still the one that the secret was made with; null until it was first made.</summary>
+    public byte[]? Check { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>For people.</summary>
+    public required string Reason { get; set; }
 }
 
 /// <summary>What one gateway last saw of one of its tunnels.</summary>

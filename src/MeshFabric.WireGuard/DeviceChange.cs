@@ -66,10 +66,8 @@ public sealed record PeerChange(
         var keeps = actual.AllowedIps.Except(wanted.AllowedIps).All(owned.Contains);
         var allowed = !keeps ? wanted.AllowedIps : gained.Count > 0 ? gained : null;
         var keepalive = actual.PersistentKeepaliveSeconds == wanted.PersistentKeepaliveSeconds ? (int?)null : wanted.PersistentKeepaliveSeconds;
-        // A device does not tell its preshared key: it is set when there is none yet, or when another one was wanted before.
-        var preshared = wanted.PresharedKey is not null && (!actual.HasPresharedKey || (lastWanted is not null && !wanted.PresharedKey.Equals(lastWanted.PresharedKey)))
-            ? wanted.PresharedKey : null;
-        var clear = wanted.PresharedKey is null && actual.HasPresharedKey;
+        var preshared = wanted.PresharedKey is not null && !wanted.PresharedKey.Equals(actual.PresharedKey) ? wanted.PresharedKey : null;
+        var clear = wanted.PresharedKey is null && actual.PresharedKey is not null;
         var endpoint = wanted.Endpoint is not null && !wanted.Endpoint.Equals(actual.Endpoint)
             && (wanted.InsistsOnEndpoint || actual.Endpoint is null || lastWanted is null || !wanted.Endpoint.Equals(lastWanted.Endpoint))
             ? wanted.Endpoint : null;

@@ -26,10 +26,11 @@ public sealed record PeerConfig(
 /// <param name="PublicKey">Null while the device has no key.</param>
 public sealed record DeviceState(string Name, PublicKey? PublicKey, int ListenPort, uint FirewallMark, ValueList<PeerState> Peers);
 
+/// <param name="PresharedKey">Null for none.</param>
 /// <param name="LastHandshake">Null when there was none since the peer was added.</param>
 public sealed record PeerState(
     PublicKey PublicKey,
-    bool HasPresharedKey,
+    PresharedKey? PresharedKey,
     IPEndPoint? Endpoint,
     int PersistentKeepaliveSeconds,
     DateTimeOffset? LastHandshake,

@@ -3,6 +3,7 @@ using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.Reporting;
+using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
 using MeshFabric.Contracts.Messages;
 using Microsoft.Extensions.Logging;
@@ -10,11 +11,23 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Messaging;
 
 /// <summary>Takes what the control service sends. Nothing is done here but to remember and to wake the loop.</summary>
-public sealed partial class ControlInbox(FactsKeeper facts, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, Membership membership, ILogger<ControlInbox> log) : IControlInbox
+public sealed partial class ControlInbox(FactsKeeper facts, MeshSecrets secrets, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, Membership membership, ILogger<ControlInbox> log) : IControlInbox
 {
     public Task OnFactsChangedAsync(FactsChanged message, CancellationToken cancellationToken) => WokenAsync(facts.Accept(message), cancellationToken);
 
     public Task OnFactsSnapshotAsync(FactsSnapshot message, CancellationToken cancellationToken) => WokenAsync(facts.Accept(message), cancellationToken);
+
+    public Task OnMeshSecretIssuedAsync(MeshSecretIssued message, CancellationToken cancellationToken)
+    {
+        if (secrets.Accept(message))
+        {
+            // It is used with us only when that is known.
+            reporter.BeatSoon();
+            loop.Wake();
+        }
+
+        return Task.CompletedTask;
+    }
 
     public Task OnProbeTunnelsAsync(ProbeTunnels message, CancellationToken cancellationToken)
     {

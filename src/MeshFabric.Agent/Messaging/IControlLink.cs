@@ -18,6 +18,8 @@ public interface IControlInbox
 
     Task OnFactsSnapshotAsync(FactsSnapshot message, CancellationToken cancellationToken);
 
+    Task OnMeshSecretIssuedAsync(MeshSecretIssued message, CancellationToken cancellationToken);
+
     Task OnProbeTunnelsAsync(ProbeTunnels message, CancellationToken cancellationToken);
 
     Task OnLeaveMeshAsync(LeaveMesh message, CancellationToken cancellationToken);

@@ -18,7 +18,7 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>The loop of one membership: facts to plan to host to report. Everything else only wakes it. Ends when it has left.</summary>
 public sealed partial class GatewayLoop(
-    AgentStateDirectory state, FactsKeeper facts, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, IHostSettings settings, TimeProvider time, ILogger<GatewayLoop> log,
+    AgentStateDirectory state, FactsKeeper facts, MeshSecrets secrets, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, IHostSettings settings, TimeProvider time, ILogger<GatewayLoop> log,
     NodeSettings? node = null)
     : BackgroundService
 {
@@ -92,12 +92,13 @@ public sealed partial class GatewayLoop(
         _identity = state.ReadIdentity();
         view.Enrolled(_identity);
         facts.Load();
+        secrets.Load();
         await using var backend = openBackend();
         LogBackend(log, backend.Name);
         using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         using var paths = new PathFinder(() => host.PathSocket(time), state.DeviceKey(), time, log);
-        (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
+        (_reconciler.Way, _reconciler.MtuOf, _reconciler.KeyOf) = (paths.Way, tunnels.MtuOf, secrets.KeyOf);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -189,6 +190,7 @@ public sealed partial class GatewayLoop(
                 {
                     // Only now: a report of half of it would be taken for the whole.
                     reporter.Repeat();
+                    secrets.Keep(known.OldestKeyEpoch);
                 }
             }
             finally

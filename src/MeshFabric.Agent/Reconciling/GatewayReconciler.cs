@@ -50,6 +50,9 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Where to send to peers that can be dialled no more than we can; null for those of which no way is known.</summary>
     public Func<TunnelPeer, IPEndPoint?> Way { get; set; } = _ => null;
 
+    /// <summary>Each tunnel's pre-shared key; null for none.</summary>
+    public Func<TunnelPeer, PresharedKey?> KeyOf { get; set; } = _ => null;
+
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
     /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
     public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, bool checkFirewall, CancellationToken cancellationToken)
@@ -185,7 +188,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var way = Way(peer);
         var endpoint = way ?? choice.Choose(peer, state, now);
         var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
-        return new PeerConfig(peer.PublicKey, null, endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
+        return new PeerConfig(peer.PublicKey, KeyOf(peer), endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
     }
 
     // By where the device sends to, or is about to.

@@ -1,5 +1,6 @@
 using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Messaging;
+using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
@@ -8,18 +9,22 @@ using MeshFabric.ServiceDefaults;
 namespace MeshFabric.Agent.Reporting;
 
 /// <summary>Says when to report: a heartbeat every 15 s; everything when the plan changed, after a reconnect and every minute; what changed at once.</summary>
-public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWatch tunnels, TimeProvider time)
+public sealed class AgentReporter(IControlLink link, FactsKeeper facts, MeshSecrets secrets, TunnelWatch tunnels, TimeProvider time)
 {
     static readonly TimeSpan HeartbeatPeriod = TimeSpan.FromSeconds(15);
     static readonly TimeSpan CompletePeriod = TimeSpan.FromSeconds(60);
 
     volatile bool _due = true;
     volatile bool _repeat;
+    volatile bool _beat;
     DateTimeOffset _lastHeartbeat;
     DateTimeOffset _lastComplete;
 
     /// <summary>Something changed: report with the next turn.</summary>
     public void ReportSoon() => _due = true;
+
+    /// <summary>Send a heartbeat with the next turn.</summary>
+    public void BeatSoon() => _beat = true;
 
     /// <summary>Report everything with the next turn, whatever was sent before. From any thread.</summary>
     public void Repeat() => _repeat = true;
@@ -42,8 +47,9 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWa
         }
 
         var now = time.GetUtcNow();
-        if (now - _lastHeartbeat >= HeartbeatPeriod)
+        if (_beat || now - _lastHeartbeat >= HeartbeatPeriod)
         {
+            _beat = false;
             await BeatAsync(appliedRevision, now, cancellationToken);
         }
 
@@ -77,7 +83,7 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, TunnelWa
 
     async Task BeatAsync(long appliedRevision, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted), cancellationToken))
+        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted) { KeyEpoch = secrets.Newest }, cancellationToken))
         {
             _lastHeartbeat = now;
         }

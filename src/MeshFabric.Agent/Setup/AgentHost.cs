@@ -84,6 +84,7 @@ public static class AgentHost
         .AddScoped<IControlLink>(s => s.GetRequiredService<ControlLink>())
         .AddScoped<ControlInbox>()
         .AddScoped<FactsKeeper>()
+        .AddScoped<MeshSecrets>()
         .AddScoped<TunnelWatch>()
         .AddScoped<AgentReporter>()
         .AddScoped<Membership>()

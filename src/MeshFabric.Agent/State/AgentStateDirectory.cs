@@ -18,6 +18,7 @@ public sealed class AgentStateDirectory(string directory)
     public string AgentCertificateFile => Path.Combine(Directory, "agent.crt");
     public string BrokerAuthorityFile => Path.Combine(Directory, "broker-ca.crt");
     public string FactsFile => Path.Combine(Directory, "facts.json");
+    public string MeshSecretsFile => Path.Combine(Directory, "mesh-secrets.json");
     public string SocketFile => Path.Combine(Directory, "agent.sock");
     public string LockFile => Path.Combine(Directory, "lock");
     public string AsideDirectory => Directory.TrimEnd(Path.DirectorySeparatorChar) + ".damaged";
@@ -188,6 +189,32 @@ public sealed class AgentStateDirectory(string directory)
             return null;
         }
     }
+
+    /// <summary>By epoch. A damaged file is set aside: secrets are issued anew.</summary>
+    /// <param name="setAside">Where a damaged file went, or null.</param>
+    public IReadOnlyDictionary<int, MeshSecret> ReadMeshSecrets(out string? setAside)
+    {
+        setAside = null;
+        if (!File.Exists(MeshSecretsFile))
+        {
+            return new Dictionary<int, MeshSecret>();
+        }
+
+        try
+        {
+            var texts = JsonSerializer.Deserialize<Dictionary<int, string>>(File.ReadAllText(MeshSecretsFile)) ?? throw new JsonException("nothing is in it");
+            return texts.ToDictionary(t => t.Key, t => new MeshSecret(Convert.FromBase64String(t.Value)));
+        }
+        catch (Exception e) when (e is JsonException or FormatException or ArgumentException)
+        {
+            setAside = MeshSecretsFile + ".corrupt";
+            File.Move(MeshSecretsFile, setAside, overwrite: true);
+            return new Dictionary<int, MeshSecret>();
+        }
+    }
+
+    public void WriteMeshSecrets(IReadOnlyDictionary<int, MeshSecret> secrets) =>
+        Write(MeshSecretsFile, JsonSerializer.Serialize(secrets.ToDictionary(s => s.Key, s => Convert.ToBase64String(s.Value.Bytes))));
 
     public void WriteFacts(MeshFacts facts) => Write(FactsFile, JsonSerializer.Serialize(facts, MeshJson.Options));
 

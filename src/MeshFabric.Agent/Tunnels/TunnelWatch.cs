@@ -66,6 +66,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     watched.Read(peers.GetValueOrDefault(peer.PublicKey));
+                    changed |= watched.Keyed(now);
                     // Where a peer is that nobody can dial is news to all the others.
                     changed |= watched.Judge(now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
                 }

@@ -26,9 +26,14 @@ sealed class WatchedTunnel(DateTimeOffset since)
     /// <summary>Sent since the last reading, as <see cref="ProbePace"/> counts them.</summary>
     public int Probes { get; set; }
 
+    /// <summary>As of <see cref="TunnelReport.KeyEpoch"/>.</summary>
+    public int KeyEpoch { get; private set; }
+
     public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
 
     bool _carries;
+    int _wantedEpoch;
+    DateTimeOffset _wantedEpochSince;
 
     /// <summary>Takes over what the device says of it.</summary>
     public void Read(PeerState? state)
@@ -40,6 +45,23 @@ sealed class WatchedTunnel(DateTimeOffset since)
         _carries = Bytes(state) > before && ProbePace.Carries(Bytes(state) - before, probes);
 
         static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
+    }
+
+    /// <summary>After the key was set on the device; true when another one is in force, as it is from the next handshake on.</summary>
+    public bool Keyed(DateTimeOffset now)
+    {
+        if (_wantedEpoch != Peer.KeyEpoch)
+        {
+            (_wantedEpoch, _wantedEpochSince) = (Peer.KeyEpoch, now);
+        }
+
+        if (KeyEpoch == _wantedEpoch || !(State?.LastHandshake > _wantedEpochSince))
+        {
+            return false;
+        }
+
+        KeyEpoch = _wantedEpoch;
+        return true;
     }
 
     /// <summary>True when its state is another one now.</summary>
@@ -62,6 +84,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
             Relay = peer.Candidates.FirstOrDefault(c => c.Kind == CandidateKind.Relay && c.Endpoint == endpoint)?.Relay,
             MtuBytes = Mtu.Mtu,
             JitterSeconds = Liveness.Path.Jitter?.TotalSeconds,
+            KeyEpoch = KeyEpoch,
         };
     }
 }

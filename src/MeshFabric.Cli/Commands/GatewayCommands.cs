@@ -98,7 +98,7 @@ static class GatewayCommands
     }
 
     /// <summary>Waits until every gateway that is heard of runs the facts of now.</summary>
-    static async Task AppliedAsync(Session session, CancellationToken cancellationToken)
+    public static async Task AppliedAsync(Session session, CancellationToken cancellationToken)
     {
         var revision = (await session.Client.GetMeshAsync(cancellationToken)).Revision;
         var started = TimeProvider.System.GetTimestamp();

@@ -58,6 +58,10 @@ public sealed class MeshClient : IDisposable
 
     public Task<MeshResource> GetMeshAsync(CancellationToken cancellationToken) => GetAsync<MeshResource>("mesh", cancellationToken);
 
+    public Task<KeysResource> GetKeysAsync(CancellationToken cancellationToken) => GetAsync<KeysResource>("mesh/keys", cancellationToken);
+
+    public Task<KeysResource> RenewKeysAsync(RenewKeys body, CancellationToken cancellationToken) => PostAsync<KeysResource>("mesh/keys", body, cancellationToken);
+
     public Task<ClusterResource> GetClusterAsync(string name, CancellationToken cancellationToken) => GetAsync<ClusterResource>($"clusters/{Part(name)}", cancellationToken);
 
     public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);

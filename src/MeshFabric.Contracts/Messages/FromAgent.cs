@@ -11,7 +11,11 @@ namespace MeshFabric.Contracts.Messages;
 /// <param name="FactsRevision">Revision of the agent's replica.</param>
 /// <param name="AppliedRevision">Revision that its devices, routes and rules were last made to match.</param>
 /// <param name="TunnelsConnected">Of <paramref name="TunnelsWanted"/>.</param>
-public sealed record AgentHeartbeat(string AgentVersion, long FactsRevision, long AppliedRevision, int TunnelsConnected, int TunnelsWanted);
+public sealed record AgentHeartbeat(string AgentVersion, long FactsRevision, long AppliedRevision, int TunnelsConnected, int TunnelsWanted)
+{
+    /// <summary>Newest epoch of the mesh secret that it holds, 0 for none; null from an agent that knows nothing of them.</summary>
+    public int? KeyEpoch { get; init; }
+}
 
 /// <summary>Asks for a <see cref="FactsSnapshot"/>.</summary>
 /// <param name="HaveRevision">0 when it has none.</param>

@@ -29,5 +29,10 @@ public sealed record FactsSnapshot(MeshFacts Facts);
 /// <param name="PayloadBytes">ICMP payload per request, 8 to 8,000; sent with "don't fragment".</param>
 public sealed record ProbeTunnels(string ProbeId, string ToCluster, int Count, int IntervalMilliseconds, int PayloadBytes);
 
+/// <summary>The mesh secret of an epoch, for the receiver alone. It says in its heartbeats which one it holds, and only then is the epoch used with it.</summary>
+/// <param name="Epoch">From 1.</param>
+/// <param name="Sealed">As of <see cref="MeshSecret.Seal"/>, base64.</param>
+public sealed record MeshSecretIssued(int Epoch, string Sealed);
+
 /// <summary>The receiver no longer belongs to the mesh: it removes its devices, routes, rules and identity.</summary>
 public sealed record LeaveMesh(string Reason);

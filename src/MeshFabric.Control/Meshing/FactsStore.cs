@@ -1,4 +1,5 @@
 using System.Data;
+using System.Security.Cryptography;
 using MeshFabric.Control.Api;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
@@ -83,6 +84,8 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
     public bool ChangesFacts { get; private set; }
 
+    bool _keysAreRenewed;
+
     /// <summary>What is known of gateways that can only dial out is up to date with this change.</summary>
     public bool HiddenAreSettled { get; set; }
 
@@ -99,6 +102,10 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name).ExecuteDeleteAsync(cancellationToken);
         db.Tombstones.Add(new TombstoneRow { ClusterId = cluster.Id, Name = cluster.Name, Revision = Revision, RemovedAt = now });
         cluster.Gateways.ForEach(g => Remember(cluster, g));
+        if (cluster.Gateways.Count > 0)
+        {
+            await RenewKeysAsync($"cluster {cluster.Name} left", "system", 0, cancellationToken);
+        }
     }
 
     public async Task RemoveAsync(ClusterRow cluster, GatewayRow gateway, CancellationToken cancellationToken)
@@ -106,6 +113,7 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         cluster.Gateways.Remove(gateway);
         db.Gateways.Remove(gateway);
         Remember(cluster, gateway);
+        await RenewKeysAsync($"gateway {cluster.Name}/{gateway.Name} left", "system", 0, cancellationToken);
         // What others saw of it says nothing about a successor of the same name.
         await db.TunnelReports.Where(r => r.PeerCluster == cluster.Name && r.PeerGateway == gateway.Name).ExecuteDeleteAsync(cancellationToken);
         Touch(cluster);
@@ -113,6 +121,23 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
     void Remember(ClusterRow cluster, GatewayRow gateway) =>
         db.RemovedGateways.Add(new RemovedGatewayRow { GatewayId = gateway.Id, Name = $"{cluster.Name}/{gateway.Name}", RemovedAt = now });
+
+    /// <summary>Begins a new epoch of the mesh secret, and forgets what the one before was made from: who has left must not know what others use. Once a change.</summary>
+    /// <param name="above">Epochs up to this one were in use.</param>
+    public async Task RenewKeysAsync(string reason, string actor, int above, CancellationToken cancellationToken)
+    {
+        if (_keysAreRenewed)
+        {
+            return;
+        }
+
+        _keysAreRenewed = true;
+        var before = await db.KeyEpochs.ToListAsync(cancellationToken);
+        db.KeyEpochs.RemoveRange(before);
+        var epoch = Math.Max(above, before.Select(e => e.Epoch).DefaultIfEmpty().Max()) + 1;
+        db.KeyEpochs.Add(new KeyEpochRow { Epoch = epoch, Salt = RandomNumberGenerator.GetBytes(MeshSecret.Size), CreatedAt = now, Reason = reason });
+        Event("keys-renewed", "info", "mesh", actor, $"All pre-shared keys are renewed (epoch {epoch}): {reason}.");
+    }
 
     public void Event(string type, string severity, string subject, string actor, string message) =>
         db.Events.Add(new EventRow { At = now, Type = type, Severity = severity, Subject = subject, Actor = actor, Message = message });

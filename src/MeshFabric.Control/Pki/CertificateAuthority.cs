@@ -2,6 +2,7 @@ using System.Formats.Asn1;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 
 namespace MeshFabric.Control.Pki;
 
@@ -53,6 +54,20 @@ public sealed class CertificateAuthority : ICertificateAuthority, IDisposable
         var now = _time.GetUtcNow();
         using var certificate = request.Create(_authority, now.AddMinutes(-5), Min(now + ClientLifetime, _authority.NotAfter), RandomNumberGenerator.GetBytes(16));
         return certificate.ExportCertificatePem();
+    }
+
+    public byte[] DeriveSecret(string purpose, ReadOnlySpan<byte> salt, int length)
+    {
+        using var key = _authority.GetECDsaPrivateKey() ?? throw new CryptographicException("the CA's key must be ECDSA");
+        var secret = key.ExportParameters(true).D!;
+        try
+        {
+            return HKDF.DeriveKey(HashAlgorithmName.SHA256, secret, length, salt.ToArray(), Encoding.UTF8.GetBytes(purpose));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
     }
 
     public void Dispose() => _authority.Dispose();

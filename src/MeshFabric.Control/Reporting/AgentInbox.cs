@@ -14,7 +14,7 @@ using Microsoft.EntityFrameworkCore;
 namespace MeshFabric.Control.Reporting;
 
 /// <summary>Stores what agents say, under the id that the broker vouches for. Everything may come twice or late.</summary>
-public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, HiddenGateways hidden, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
+public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, HiddenGateways hidden, MeshKeys keys, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
 {
     const int MostAddresses = 4;
 
@@ -27,6 +27,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             .SetProperty(r => r.AgentVersion, Short(message.AgentVersion))
             .SetProperty(r => r.FactsRevision, message.FactsRevision)
             .SetProperty(r => r.AppliedRevision, message.AppliedRevision)
+            .SetProperty(r => r.HeldEpoch, message.KeyEpoch)
             .SetProperty(r => r.TunnelsConnected, message.TunnelsConnected)
             .SetProperty(r => r.TunnelsWanted, message.TunnelsWanted), cancellationToken);
         if (known == 0)
@@ -34,12 +35,22 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             return;
         }
 
-        var published = await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(cancellationToken);
-        if (message.FactsRevision < settled.Observe(published))
+        var mesh = await db.Mesh.Select(m => new
+        {
+            m.PublishedRevision,
+            Newest = db.KeyEpochs.Max(e => (int?)e.Epoch) ?? 0,
+            Fact = db.Gateways.Where(g => g.Id == gatewayId).Select(g => g.KeyEpoch).FirstOrDefault(),
+        }).SingleAsync(cancellationToken);
+        if ((message.KeyEpoch ?? 0) != mesh.Fact || (message.KeyEpoch is { } held && (held != mesh.Newest || held == 0)))
+        {
+            keys.Wake();
+        }
+
+        if (message.FactsRevision < settled.Observe(mesh.PublishedRevision))
         {
             // It missed something and does not know: nothing published since. A snapshot heals whatever it was.
             // What was published just now may still be on its way, and is left that time.
-            LogBehind(log, gatewayId, message.FactsRevision, published);
+            LogBehind(log, gatewayId, message.FactsRevision, mesh.PublishedRevision);
             await SendSnapshotAsync(gatewayId, cancellationToken);
         }
     }

@@ -51,6 +51,7 @@ public static class ControlHost
         services.AddOptions<BrokerOptions>().BindConfiguration("Broker").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<PkiOptions>().BindConfiguration("Pki").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<ApiOptions>().BindConfiguration("Api").ValidateDataAnnotations().ValidateOnStart();
+        services.AddOptions<KeysOptions>().BindConfiguration("Keys").ValidateDataAnnotations().ValidateOnStart();
         services.AddOptions<BootstrapOptions>().BindConfiguration("Bootstrap");
     }
 
@@ -74,6 +75,8 @@ public static class ControlHost
         services.AddHostedService<Liveness>();
         services.AddSingleton<HiddenGateways>();
         services.AddHostedService(provider => provider.GetRequiredService<HiddenGateways>());
+        services.AddSingleton<MeshKeys>();
+        services.AddHostedService(provider => provider.GetRequiredService<MeshKeys>());
         services.AddSingleton<MeshMetrics>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshMetrics>());
         services.AddMeshTelemetry("meshfabric-control", MeshMetrics.MeterName);

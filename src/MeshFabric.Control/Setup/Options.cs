@@ -65,6 +65,14 @@ public sealed class ApiOptions
     public string PublicUrl { get; set; } = "";
 }
 
+/// <summary>Section <c>Keys</c>.</summary>
+public sealed class KeysOptions
+{
+    /// <summary>Days after which all pre-shared keys are renewed; 0: only when somebody asks, or is removed.</summary>
+    [Range(0, 3650, ErrorMessage = "Keys:RotationDays is 0 to 3650")]
+    public int RotationDays { get; set; } = 30;
+}
+
 /// <summary>Section <c>Bootstrap</c>.</summary>
 public sealed class BootstrapOptions
 {

@@ -113,6 +113,10 @@ public sealed record GatewayFacts(
     /// <summary>Where its devices send from as others see it, outside of its NAT; sorted. Only of a gateway that can only dial out.</summary>
     public ValueList<ObservedEndpoint> ObservedEndpoints { get; init; } = [];
 
+    /// <summary>Newest epoch of the mesh secret that its agent holds. 0: none, and its tunnels have no pre-shared keys.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int KeyEpoch { get; init; }
+
     /// <summary>Pairs of other gateways that it hands packets on between; sorted by ports.</summary>
     public ValueList<RelayFacts> Relays { get; init; } = [];
 }

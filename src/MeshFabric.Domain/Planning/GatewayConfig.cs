@@ -54,6 +54,10 @@ public sealed record TunnelPeer(
 {
     /// <summary>Ways that are to be tried where both sides can only dial out; empty where one can be dialled. Sorted: the better kinds first.</summary>
     public ValueList<PathCandidate> Candidates { get; init; } = [];
+
+    /// <summary>Epoch of the mesh secret that the pre-shared key is made from: the newest that both sides hold. 0: no pre-shared key.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int KeyEpoch { get; init; }
 }
 
 /// <summary>Where a far device may be reached though it stands behind a NAT; whether it is, only a check tells.</summary>

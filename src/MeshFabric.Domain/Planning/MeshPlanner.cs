@@ -114,7 +114,10 @@ public static class MeshPlanner
             initiates,
             settings.KeepaliveSeconds,
             remote.Prefixes.Concat(far.TunnelAddresses).Order().ToValueList(),
-            far.TunnelAddresses);
+            far.TunnelAddresses)
+        {
+            KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
+        };
     }
 
     // Exactly one side of a pair, and both sides find the same one: crossing initiations under traffic can lock up for 5 to 20 s.

@@ -27,6 +27,10 @@ public sealed record TunnelReport(
     /// <summary>Largest packet that was found to pass; 0 when nobody looked.</summary>
     public int MtuBytes { get; init; }
 
+    /// <summary>Epoch of the mesh secret that the last handshake's pre-shared key was made from; 0 when there was none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int KeyEpoch { get; init; }
+
     /// <summary>CLUSTER/GATEWAY that hands its packets on; null when they go to the far gateway itself.</summary>
     public string? Relay { get; init; }
 }

@@ -24,13 +24,13 @@ sealed class DeviceBuilder(string name)
 
     public DeviceState Build() => new(name, PublicKey, ListenPort, FirewallMark, _peers
         .OrderBy(p => p.Key)
-        .Select(p => new PeerState(p.Key, p.Value.HasPresharedKey, p.Value.Endpoint, p.Value.Keepalive, p.Value.LastHandshake, p.Value.ReceivedBytes, p.Value.SentBytes, p.Value.AllowedIps.Order().ToValueList()))
+        .Select(p => new PeerState(p.Key, p.Value.PresharedKey, p.Value.Endpoint, p.Value.Keepalive, p.Value.LastHandshake, p.Value.ReceivedBytes, p.Value.SentBytes, p.Value.AllowedIps.Order().ToValueList()))
         .ToValueList());
 }
 
 sealed class PeerBuilder
 {
-    public bool HasPresharedKey { get; set; }
+    public PresharedKey? PresharedKey { get; set; }
     public IPEndPoint? Endpoint { get; set; }
     public int Keepalive { get; set; }
     public DateTimeOffset? LastHandshake { get; set; }

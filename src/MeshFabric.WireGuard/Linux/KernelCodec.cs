@@ -208,7 +208,7 @@ static class KernelCodec
         switch (attribute.Type)
         {
             case PeerAttribute.PresharedKey:
-                peer.HasPresharedKey = attribute.Value.ContainsAnyExcept((byte)0);
+                peer.PresharedKey = attribute.Value.Length == PublicKey.Size && attribute.Value.ContainsAnyExcept((byte)0) ? new PresharedKey(attribute.Value) : null;
                 break;
             case PeerAttribute.Endpoint:
                 peer.Endpoint = ReadEndpoint(attribute.Value);

@@ -174,7 +174,7 @@ public static class UapiCodec
         const ulong LatestSecond = 253_402_214_400;
 
         readonly List<Cidr> _allowed = [];
-        bool _preshared;
+        PresharedKey? _preshared;
         IPEndPoint? _endpoint;
         ulong _keepalive, _seconds, _nanoseconds, _received, _sent;
 
@@ -183,7 +183,7 @@ public static class UapiCodec
             switch (name)
             {
                 case "preshared_key":
-                    _preshared = !IsZero(value);
+                    _preshared = IsZero(value) ? null : new PresharedKey(Bytes(value));
                     break;
                 case "endpoint":
                     _endpoint = IPEndPoint.TryParse(value, out var endpoint) ? endpoint : throw new WireGuardException(WireGuardError.Protocol, $"an endpoint in the device's answer is malformed: {value}");

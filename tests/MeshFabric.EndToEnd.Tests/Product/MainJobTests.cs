@@ -105,6 +105,53 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         await ConvergesAsync();
     }
 
+    [Fact]
+    public async Task Every_tunnel_has_a_pre_shared_key_of_its_own_and_all_are_renewed_without_losing_a_packet()
+    {
+        string[] gateways = ["aurora-gw1", "aurora-gw2", "borealis-gw1", "borealis-gw2", "cirrus-gw1", "cirrus-gw2"];
+        await Until.TrueAsync(async () => await KeysAsync(gateways) is { Count: 12 } keys && keys.All(k => k.Value.Distinct().Count() == 1 && k.Value[0] != "(none)"), JoinedMesh.Limit, "a key on both sides of every tunnel", Cancellation);
+        var before = await KeysAsync(gateways);
+        Assert.Equal(before.Count, before.Values.Select(v => v[0]).Distinct().Count());
+
+        await using var plain = PingStream.Start(mesh["aurora-w1-p2"], IPAddress.Parse("10.20.1.11"));
+        await using var remapped = PingStream.Start(mesh["cirrus-w1-p2"], IPAddress.Parse("100.65.1.11"));
+        await Until.TrueAsync(() => plain.Answered > 100 && remapped.Answered > 100, JoinedMesh.Limit, "the streams to flow", Cancellation);
+        var told = await mesh.MfctlAsync("tunnel", "rotate-key", "--all", "--reason", "a test");
+        Assert.Contains("a test", told, StringComparison.Ordinal);
+        await Until.TrueAsync(async () => (await KeysAsync(gateways)).All(k => k.Value.Distinct().Count() == 1 && k.Value[0] != before[k.Key][0]), JoinedMesh.Limit, "another key on both sides of every tunnel", Cancellation);
+
+        // Somebody, or something, sets another one on one side.
+        await mesh.Lab.ShellAsync("aurora-gw1", "head -c 32 /dev/urandom | base64 >/run/wrong; peer=$(wg show mf0 peers | head -1); wg set mf0 peer $peer preshared-key /run/wrong; rm /run/wrong", Cancellation);
+        await Until.TrueAsync(async () => (await KeysAsync(gateways)).All(k => k.Value.Distinct().Count() == 1), JoinedMesh.Limit, "the right key again", Cancellation);
+        var (one, two) = (await plain.StopAsync(), await remapped.StopAsync());
+        Assert.True(one.Lost == 0 && two.Lost == 0, $"{one.Told}; {two.Told}");
+
+        // Old epochs are wiped.
+        foreach (var gateway in gateways)
+        {
+            var held = await mesh.Lab.ShellAsync(gateway, "cat /var/lib/meshfabric/mesh-secrets.json", Cancellation);
+            Assert.Equal(1, held.Count(c => c == ':'));
+        }
+    }
+
+    /// <summary>By the public keys of both sides, the pre-shared key as each of their devices has it.</summary>
+    async Task<Dictionary<string, List<string>>> KeysAsync(string[] gateways)
+    {
+        var keys = new Dictionary<string, List<string>>();
+        foreach (var gateway in gateways)
+        {
+            var dump = await mesh.Lab.ShellAsync(gateway, "for device in mf0 mf1; do own=$(wg show $device public-key); wg show $device preshared-keys | sed \"s|^|$own |\"; done", Cancellation);
+            foreach (var line in dump.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ', '\t')))
+            {
+                var pair = string.Join(' ', new[] { line[0], line[1] }.Order(StringComparer.Ordinal));
+                (keys.TryGetValue(pair, out var known) ? known : keys[pair] = []).Add(line[2]);
+            }
+        }
+
+        // Others may be in the mesh as well.
+        return keys.Where(k => k.Value.Count == 2).ToDictionary();
+    }
+
     [Theory]
     [InlineData("nft delete table inet meshfabric", "nft list table inet meshfabric | grep -q snat")]
     [InlineData("ip route flush table 7710", "ip route show table 7710 | grep -q 10.20.0.0/16")]

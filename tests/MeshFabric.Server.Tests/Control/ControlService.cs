@@ -134,6 +134,9 @@ public sealed class MemoryBroker : IBrokerAdmin, IAgentPost
     public ConcurrentDictionary<string, bool> Identities { get; } = [];
     public ConcurrentQueue<FactsChanged> Published { get; } = [];
 
+    /// <summary>To single gateways, by id.</summary>
+    public ConcurrentQueue<(string GatewayId, object Message)> Sent { get; } = [];
+
     public Task EnsureTopologyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task ProvisionAsync(string gatewayId, CancellationToken cancellationToken)
@@ -156,5 +159,9 @@ public sealed class MemoryBroker : IBrokerAdmin, IAgentPost
         return Task.CompletedTask;
     }
 
-    public Task SendAsync<T>(string gatewayId, T message, CancellationToken cancellationToken) where T : class => Task.CompletedTask;
+    public Task SendAsync<T>(string gatewayId, T message, CancellationToken cancellationToken) where T : class
+    {
+        Sent.Enqueue((gatewayId, message));
+        return Task.CompletedTask;
+    }
 }

@@ -43,6 +43,8 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["GET /api/v1/events"] = "viewer",
         ["GET /api/v1/audit-records"] = "admin",
         ["GET /api/v1/mesh"] = "viewer",
+        ["GET /api/v1/mesh/keys"] = "viewer",
+        ["POST /api/v1/mesh/keys"] = "operator",
         ["GET /api/v1/users/me"] = "viewer",
         ["POST /api/v1/probes"] = "operator",
         ["GET /api/v1/probes/{id}"] = "viewer",

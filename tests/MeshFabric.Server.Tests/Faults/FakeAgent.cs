@@ -69,6 +69,12 @@ public sealed class FakeAgent : IControlInbox, IAsyncDisposable
 
     public Task OnFactsSnapshotAsync(FactsSnapshot message, CancellationToken cancellationToken) => TakeAsync("snapshot", () => _replica.Apply(message), cancellationToken);
 
+    public Task OnMeshSecretIssuedAsync(MeshSecretIssued message, CancellationToken cancellationToken)
+    {
+        Received.Enqueue($"secret {message.Epoch}");
+        return Task.CompletedTask;
+    }
+
     public Task OnProbeTunnelsAsync(ProbeTunnels message, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task OnLeaveMeshAsync(LeaveMesh message, CancellationToken cancellationToken) => Task.CompletedTask;

@@ -128,7 +128,7 @@ public abstract class WireGuardBackendContract : IAsyncLifetime
         foreach (var preshared in new[] { null, PresharedKey.Generate(), PresharedKey.Generate(), null })
         {
             await Backend.ConfigureAsync(Device, Config(Peer(1) with { PresharedKey = preshared }), Over);
-            Assert.Equal(preshared is not null, Assert.Single((await Backend.ReadAsync(Device, Over)).Peers).HasPresharedKey);
+            Assert.Equal(preshared, Assert.Single((await Backend.ReadAsync(Device, Over)).Peers).PresharedKey);
         }
     }
 
@@ -266,7 +266,7 @@ public abstract class WireGuardBackendContract : IAsyncLifetime
     {
         Assert.Equal((wanted.PrivateKey.ToPublicKey(), wanted.ListenPort, wanted.FirewallMark), (state.PublicKey, state.ListenPort, state.FirewallMark));
         Assert.Equal(
-            wanted.Peers.OrderBy(p => p.PublicKey).Select(p => (p.PublicKey, p.PresharedKey is not null, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps.Order().ToValueList())),
-            state.Peers.Select(p => (p.PublicKey, p.HasPresharedKey, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps)));
+            wanted.Peers.OrderBy(p => p.PublicKey).Select(p => (p.PublicKey, p.PresharedKey, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps.Order().ToValueList())),
+            state.Peers.Select(p => (p.PublicKey, p.PresharedKey, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps)));
     }
 }

@@ -145,7 +145,7 @@ sealed class FakeDevice
     {
         if (!Peers.TryGetValue(wanted.PublicKey, out var peer))
         {
-            Peers[wanted.PublicKey] = peer = new FakePeer(new PeerState(wanted.PublicKey, false, null, 0, null, 0, 0, []));
+            Peers[wanted.PublicKey] = peer = new FakePeer(new PeerState(wanted.PublicKey, null, null, 0, null, 0, 0, []));
         }
 
         var last = lastWanted?.Peers.FirstOrDefault(p => p.PublicKey == wanted.PublicKey);
@@ -153,7 +153,7 @@ sealed class FakeDevice
         peer.PresharedKey = wanted.PresharedKey;
         peer.State = peer.State with
         {
-            HasPresharedKey = wanted.PresharedKey is not null,
+            PresharedKey = wanted.PresharedKey,
             Endpoint = wanted.Endpoint is null || roamed ? peer.State.Endpoint : wanted.Endpoint,
             PersistentKeepaliveSeconds = wanted.PersistentKeepaliveSeconds,
             AllowedIps = wanted.AllowedIps.Distinct().Order().ToValueList(),
@@ -168,7 +168,7 @@ sealed class FakeDevice
         foreach (var peer in Peers.Values.Select(p => p.State))
         {
             text.Append(CultureInfo.InvariantCulture, $"  peer {Short(peer.PublicKey)} {peer.Endpoint?.ToString() ?? "nowhere"}");
-            text.Append(peer.HasPresharedKey ? " preshared" : "");
+            text.Append(peer.PresharedKey is not null ? " preshared" : "");
             text.Append(peer.PersistentKeepaliveSeconds > 0 ? string.Create(CultureInfo.InvariantCulture, $" keepalive {peer.PersistentKeepaliveSeconds}") : "");
             text.Append(peer.LastHandshake is { } at ? string.Create(CultureInfo.InvariantCulture, $" handshake {at:u}") : "");
             text.Append(" allowed ").Append(peer.AllowedIps.Count == 0 ? "nothing" : string.Join(' ', peer.AllowedIps)).Append('\n');

@@ -79,14 +79,14 @@ public sealed class DeviceChangeTests
     static readonly Gen<DeviceConfig> AnyConfig = Gen.Select(Gen.Bool.Array[Keys.Length], Gen.Int[0, Keys.Length].Array[Prefixes.Length], Gen.Int[0, 3].Array[Keys.Length], Gen.Int[1, 3]).Select((present, owners, values, port) =>
         new DeviceConfig(Own, port, (uint)(port - 1), Keys.Select((key, i) => (key, i)).Where(k => present[k.i]).Select(k => new PeerConfig(
             k.key,
-            values[k.i] == 1 ? new PresharedKey(Enumerable.Repeat((byte)9, 32).ToArray()) : null,
+            values[k.i] is 1 or 2 ? new PresharedKey(Enumerable.Repeat((byte)(8 + values[k.i]), 32).ToArray()) : null,
             values[k.i] == 0 ? null : new IPEndPoint(IPAddress.Loopback, values[k.i]),
             values[k.i] * 5,
             Prefixes.Where((_, p) => owners[p] == k.i).ToValueList())).ToValueList()));
 
     // Endpoints that are not wanted stay what they were, so they are not compared.
     static string Described(DeviceConfig config) => string.Join('\n', config.Peers.OrderBy(p => p.PublicKey).Select(p =>
-        $"{p.PublicKey} {p.PresharedKey is not null} {p.PersistentKeepaliveSeconds} {string.Join(',', p.AllowedIps.Order())}").Prepend($"{config.PrivateKey.ToPublicKey()} {config.ListenPort} {config.FirewallMark}"));
+        $"{p.PublicKey} {p.PresharedKey?.GetHashCode()} {p.PersistentKeepaliveSeconds} {string.Join(',', p.AllowedIps.Order())}").Prepend($"{config.PrivateKey.ToPublicKey()} {config.ListenPort} {config.FirewallMark}"));
 
     /// <summary>What the protocol says a device does with a change.</summary>
     sealed class Device
@@ -119,7 +119,7 @@ public sealed class DeviceChangeTests
         {
             Peers.TryAdd(wanted.PublicKey, new Peer());
             var peer = Peers[wanted.PublicKey];
-            peer.Preshared = wanted.PresharedKey is not null || (peer.Preshared && !wanted.ClearPresharedKey);
+            peer.Preshared = wanted.PresharedKey ?? (wanted.ClearPresharedKey ? null : peer.Preshared);
             peer.Endpoint = wanted.Endpoint ?? peer.Endpoint;
             peer.Keepalive = wanted.PersistentKeepaliveSeconds ?? peer.Keepalive;
             if (wanted.AllowedIps is null)
@@ -147,12 +147,12 @@ public sealed class DeviceChangeTests
             new PeerState(p.Key, p.Value.Preshared, p.Value.Endpoint, p.Value.Keepalive, null, 0, 0, p.Value.Allowed.ToValueList())).ToValueList());
 
         public string Described() => string.Join('\n', Peers.Select(p =>
-            $"{p.Key} {p.Value.Preshared} {p.Value.Keepalive} {string.Join(',', p.Value.Allowed)}").Prepend($"{_key} {_port} {_mark}"));
+            $"{p.Key} {p.Value.Preshared?.GetHashCode()} {p.Value.Keepalive} {string.Join(',', p.Value.Allowed)}").Prepend($"{_key} {_port} {_mark}"));
     }
 
     sealed class Peer
     {
-        public bool Preshared { get; set; }
+        public PresharedKey? Preshared { get; set; }
         public IPEndPoint? Endpoint { get; set; }
         public int Keepalive { get; set; }
         public SortedSet<Cidr> Allowed { get; } = [];

@@ -130,7 +130,7 @@ public sealed class KernelCodecTests
         KernelCodec.Read(Bytes(Answer), builder);
         Assert.Equal(
             new DeviceState("mf0", new PrivateKey(Filled(1)).ToPublicKey(), 51820, 0x77,
-                [new PeerState(Key, true, IPEndPoint.Parse("[fe80::2%2]:51821"), 25, null, 0, 0, [Cidr.Parse("10.1.0.0/16"), Cidr.Parse("fd01::/48")])]),
+                [new PeerState(Key, new PresharedKey(Filled(2)), IPEndPoint.Parse("[fe80::2%2]:51821"), 25, null, 0, 0, [Cidr.Parse("10.1.0.0/16"), Cidr.Parse("fd01::/48")])]),
             builder.Build());
     }
 
@@ -149,7 +149,7 @@ public sealed class KernelCodecTests
             """), builder);
         var peer = Assert.Single(builder.Build().Peers);
         Assert.Equal([Cidr.Parse("10.1.0.0/16"), Cidr.Parse("10.2.0.0/16"), Cidr.Parse("fd01::/48")], peer.AllowedIps);
-        Assert.Equal((true, 25), (peer.HasPresharedKey, peer.PersistentKeepaliveSeconds));
+        Assert.Equal((new PresharedKey(Filled(2)), 25), (peer.PresharedKey, peer.PersistentKeepaliveSeconds));
     }
 
     [Fact]

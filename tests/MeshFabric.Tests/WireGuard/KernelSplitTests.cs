@@ -35,8 +35,8 @@ public sealed class KernelSplitTests
             var state = device.Build();
             Assert.Equal((port, mark), (state.ListenPort, state.FirewallMark));
             Assert.Equal(
-                change.Peers.OrderBy(p => p.PublicKey).Select(p => (p.PublicKey, p.PresharedKey is not null, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps!)),
-                state.Peers.Select(p => (p.PublicKey, p.HasPresharedKey, p.Endpoint, (int?)p.PersistentKeepaliveSeconds, p.AllowedIps)));
+                change.Peers.OrderBy(p => p.PublicKey).Select(p => (p.PublicKey, p.PresharedKey, p.Endpoint, p.PersistentKeepaliveSeconds, p.AllowedIps!)),
+                state.Peers.Select(p => (p.PublicKey, p.PresharedKey, p.Endpoint, (int?)p.PersistentKeepaliveSeconds, p.AllowedIps)));
         }, iter: 30);
 
     [Fact]

@@ -46,9 +46,9 @@ public sealed class UapiCodecTests
         Assert.Equal(new PrivateKey(Convert.FromHexString("e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a")).ToPublicKey(), state.PublicKey);
         Assert.Equal(3, state.Peers.Count);
         var first = state.Peers.Single(p => p.PublicKey == Key(First));
-        Assert.Equal((true, IPEndPoint.Parse("[abcd:23::33%2]:51820"), 0), (first.HasPresharedKey, first.Endpoint, first.PersistentKeepaliveSeconds));
+        Assert.Equal((new PresharedKey(Convert.FromHexString("188515093e952f5f22e865cef3012e72f8b5f0b598ac0309d5dacce3b70fcf52")), IPEndPoint.Parse("[abcd:23::33%2]:51820"), 0), (first.PresharedKey, first.Endpoint, first.PersistentKeepaliveSeconds));
         var second = state.Peers.Single(p => p.PublicKey == Key(Second));
-        Assert.Equal((false, 2224ul, 38333ul, 111), (second.HasPresharedKey, second.ReceivedBytes, second.SentBytes, second.PersistentKeepaliveSeconds));
+        Assert.Equal((null, 2224ul, 38333ul, 111), (second.PresharedKey, second.ReceivedBytes, second.SentBytes, second.PersistentKeepaliveSeconds));
         Assert.Null(second.LastHandshake);
         Assert.Equal([Cidr.Parse("192.168.4.10/32"), Cidr.Parse("192.168.4.11/32")], state.Peers.Single(p => p.PublicKey == Key(Third)).AllowedIps);
     }

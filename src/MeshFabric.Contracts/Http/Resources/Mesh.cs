@@ -17,4 +17,16 @@ public sealed record MeshResource(
     int RemappedPrefixes,
     IReadOnlyList<string> UnmetConditions);
 
+/// <summary>The epoch of the mesh secret that all pre-shared keys are made from.</summary>
+/// <param name="Epoch">0 before the first gateway came.</param>
+/// <param name="Reason">Why it began.</param>
+/// <param name="Gateways">That know of epochs.</param>
+/// <param name="Holding">Of <paramref name="Gateways"/>: hold this epoch's secret, and use it with all that do.</param>
+/// <param name="Waiting">CLUSTER/GATEWAY of the others.</param>
+public sealed record KeysResource(int Epoch, DateTimeOffset? Since, string Reason, int Gateways, int Holding, IReadOnlyList<string> Waiting);
+
+/// <summary>Begins a new epoch.</summary>
+/// <param name="Reason">For the event and the audit record; at most 200 characters.</param>
+public sealed record RenewKeys(string? Reason);
+
 public sealed record VersionResource(string Version, string ApiVersion);

@@ -35,6 +35,9 @@ public sealed record TunnelSide(
 {
     public double? JitterSeconds { get; init; }
 
+    /// <summary>Epoch of the mesh secret that the pre-shared key of the last handshake was made from; 0 for no pre-shared key, or when it does not tell.</summary>
+    public int KeyEpoch { get; init; }
+
     /// <summary>Largest packet that was found to pass from this side, bytes; 0 when it does not tell.</summary>
     public int MtuBytes { get; init; }
 

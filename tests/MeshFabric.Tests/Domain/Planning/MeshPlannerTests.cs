@@ -54,6 +54,26 @@ public sealed class MeshPlannerTests
         Assert.Equal(1, far.Ordinal);
     }
 
+    [Theory]
+    [InlineData(0, 0, 0)]
+    [InlineData(3, 0, 0)]
+    [InlineData(3, 2, 2)]
+    [InlineData(2, 3, 2)]
+    public void A_tunnel_has_the_newest_key_that_both_sides_hold(int own, int far, int wanted)
+    {
+        var facts = Three with
+        {
+            Clusters = Three.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { KeyEpoch = c.Name == "aurora" ? own : far }).ToValueList() }).ToValueList(),
+        };
+        foreach (var cluster in new[] { "aurora", "borealis" })
+        {
+            var other = cluster == "aurora" ? "borealis" : "aurora";
+            Assert.All(Meshes.Plan(facts, cluster).Devices.SelectMany(d => d.Peers).Where(p => p.Cluster == other), p => Assert.Equal(wanted, p.KeyEpoch));
+        }
+
+        Assert.Equal(new[] { own, far }.Where(e => e > 0).DefaultIfEmpty().Min(), facts.OldestKeyEpoch);
+    }
+
     [Fact]
     public void Every_route_can_take_every_gateway_of_the_far_cluster() =>
         Assert.All(Meshes.Plan(Three, "aurora").Routes.Where(r => r.Destination.Length == 16), r => Assert.Equal(["mf0", "mf1"], r.NextHops.Select(h => h.Device)));

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using MeshFabric.Bench.Measuring;
+using MeshFabric.Lab;
+using MeshFabric.Lab.Control;
+using MeshFabric.Lab.Traffic;
+using MeshFabric.TestKit;
+
+namespace MeshFabric.Bench;
+
+/// <summary>What is lost while every pre-shared key is renewed and every agent starts again.</summary>
+sealed class RotationBenchmark : IBenchmark
+{
+    const int Flows = 4;
+
+    // WireGuard renews a session after 120 s (REKEY_AFTER_TIME).
+    static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
+
+    public string Name => "rotation";
+
+    public string Description =>
+        "Two clusters with two gateways each; eight UDP flows, 100 packets a second each, between pods. In each round all pre-shared keys are renewed by mfctl tunnel rotate-key --all, until the last handshake of every tunnel had the new key on both sides; then every agent is ended and started again, one after the other.";
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
+    {
+        LabSpec spec = new("bench-rot", [new ClusterSpec("a", "10.10.0.0/16"), new ClusterSpec("b", "10.20.0.0/16")]);
+        await using var mesh = await MeshLab.CreateAsync(spec, context.Programs, context.Say, cancellationToken);
+        await using var servers = PodServers.Start(mesh.Lab.Topology);
+        foreach (var cluster in spec.Clusters)
+        {
+            await mesh.JoinAsync(cluster.Name, cancellationToken);
+        }
+
+        await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
+        var (sent, lost, told, inForce) = (0, 0, new List<double>(), new List<double>());
+        for (var round = 0; round < context.Rounds; round++)
+        {
+            var (near, far) = (mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"]);
+            var streams = Enumerable.Range(0, Flows).SelectMany(_ => new[] { PingStream.Start(near, far.Address!), PingStream.Start(far, near.Address!) }).ToList();
+            try
+            {
+                await GoOnAsync(streams, cancellationToken);
+                var clock = Stopwatch.StartNew();
+                var epoch = await RotateAsync(mesh, cancellationToken);
+                told.Add(clock.Elapsed.TotalSeconds);
+                await Until.TrueAsync(async () => await EpochsAsync(mesh, cancellationToken) is { Count: 8 } epochs && epochs.TrueForAll(e => e == epoch), Limit, $"handshakes with the keys of epoch {epoch} on both sides of all tunnels", cancellationToken);
+                inForce.Add(clock.Elapsed.TotalSeconds);
+                foreach (var gateway in mesh.Lab.Topology.Gateways)
+                {
+                    await mesh.Agent(gateway.Name).StopAsync("TERM", cancellationToken);
+                    await mesh.StartAgentAsync(gateway.Name, cancellationToken);
+                    await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
+                }
+
+                await GoOnAsync(streams, cancellationToken);
+                var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
+                (sent, lost) = (sent + reports.Sum(r => r.Sent), lost + reports.Sum(r => r.Lost));
+                context.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: told after {told[^1]:0.0} s, in force after {inForce[^1]:0} s; {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost"));
+            }
+            finally
+            {
+                await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+            }
+        }
+
+        return
+        [
+            new("packets_lost", lost, "<= 0"),
+            new("packets_sent", sent),
+            new("rotation_told_median_seconds", told.Median()),
+            new("rotation_in_force_max_seconds", inForce.Max()),
+        ];
+    }
+
+    static async Task<int> RotateAsync(MeshLab mesh, CancellationToken cancellationToken)
+    {
+        using var keys = JsonDocument.Parse(await mesh.MfctlAsync(cancellationToken, "tunnel", "rotate-key", "--all", "-o", "json"));
+        return keys.RootElement.GetProperty("epoch").GetInt32();
+    }
+
+    /// <summary>Of the last handshake, on each side of each tunnel.</summary>
+    static async Task<List<int>> EpochsAsync(MeshLab mesh, CancellationToken cancellationToken)
+    {
+        using var tunnels = JsonDocument.Parse(await mesh.MfctlAsync(cancellationToken, "tunnel", "list", "-o", "json"));
+        return tunnels.RootElement.EnumerateArray().Select(t => t.GetProperty("status"))
+            .SelectMany(s => new[] { "a", "b" }.Where(side => s.TryGetProperty(side, out var seen) && seen.ValueKind == JsonValueKind.Object).Select(side => s.GetProperty(side)))
+            .Select(seen => seen.TryGetProperty("keyEpoch", out var epoch) ? epoch.GetInt32() : 0)
+            .ToList();
+    }
+
+    static async Task GoOnAsync(List<PingStream> streams, CancellationToken cancellationToken)
+    {
+        var answered = streams.ConvertAll(s => s.Answered);
+        await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 100), Limit, "answers on all flows", cancellationToken);
+    }
+}
