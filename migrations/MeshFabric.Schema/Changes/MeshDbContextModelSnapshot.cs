@@ -304,10 +304,18 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("jsonb")
                         .HasColumnName("findings");
 
+                    b.Property<int?>("HeldEpoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("held_epoch");
+
                     b.Property<string>("JoinTokenId")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("join_token_id");
+
+                    b.Property<int>("KeyEpoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("key_epoch");
 
                     b.Property<DateTimeOffset?>("LastSeen")
                         .HasColumnType("timestamp with time zone")
@@ -425,6 +433,35 @@ namespace MeshFabric.Schema.Changes
                     b.HasKey("Id");
 
                     b.ToTable("join_tokens", (string)null);
+                });
+
+            modelBuilder.Entity("MeshFabric.Persistence.KeyEpochRow", b =>
+                {
+                    b.Property<int>("Epoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("epoch");
+
+                    b.Property<byte[]>("Check")
+                        .HasColumnType("bytea")
+                        .HasColumnName("check");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<byte[]>("Salt")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("salt");
+
+                    b.HasKey("Epoch");
+
+                    b.ToTable("key_epochs", (string)null);
                 });
 
             modelBuilder.Entity("MeshFabric.Persistence.MeshRow", b =>

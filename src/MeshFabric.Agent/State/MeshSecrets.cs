@@ -32,7 +32,8 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
         lock (_lock)
         {
             _own = state.DeviceKey();
-            foreach (var (epoch, secret) in state.ReadMeshSecrets(out var setAside))
+            var held = state.ReadMeshSecrets(out var setAside);
+            foreach (var (epoch, secret) in held)
             {
                 _secrets[epoch] = secret;
             }

@@ -89,7 +89,7 @@ public sealed class KeysTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal(["gw1"], (await KeysAsync()).Waiting.Select(w => w.Split('/')[1]));
         await BeatAsync("aurora", 1);
         var second = await HeldByAsync("aurora", _aurora, 2);
-        Assert.NotEqual(first.Bytes, second.Bytes);
+        Assert.NotEqual(first.Bytes.ToArray(), second.Bytes.ToArray());
         await using var connection = new NpgsqlConnection(_service.Database);
         await connection.OpenAsync(Cancel);
         await using var command = new NpgsqlCommand("SELECT count(*) FROM key_epochs", connection);

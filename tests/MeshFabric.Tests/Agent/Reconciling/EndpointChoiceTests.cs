@@ -51,5 +51,5 @@ public sealed class EndpointChoiceTests
         new("far", "gw1", PrivateKey.Generate().ToPublicKey(), endpoints.ToValueList(), initiates, 25, [], []);
 
     static PeerState State(DateTimeOffset? handshake, string? endpoint) =>
-        new(PrivateKey.Generate().ToPublicKey(), false, endpoint is null ? null : IPEndPoint.Parse(endpoint), 0, handshake, 0, 0, []);
+        new(PrivateKey.Generate().ToPublicKey(), null, endpoint is null ? null : IPEndPoint.Parse(endpoint), 0, handshake, 0, 0, []);
 }
