@@ -36,7 +36,7 @@ static class AgentDaemonSet
         Spec = new V1DaemonSetSpec
         {
             Selector = new V1LabelSelector { MatchLabels = new Dictionary<string, string> { [InstallationNames.NameLabel] = InstallationNames.Agent } },
-            UpdateStrategy = new V1DaemonSetUpdateStrategy { Type = "RollingUpdate", RollingUpdate = new V1RollingUpdateDaemonSet { MaxUnavailable = 1 } },
+            UpdateStrategy = new V1DaemonSetUpdateStrategy { Type = "RollingUpdate", RollingUpdate = new V1RollingUpdateDaemonSet { MaxUnavailable = 1 + settings.NodesDown } },
             Template = new V1PodTemplateSpec { Metadata = new V1ObjectMeta { Labels = InstallationObjects.Labels() }, Spec = Pod(settings) },
         },
     };

@@ -25,6 +25,9 @@ public sealed record InstallationSettings(string Cluster, string Image)
     /// <summary>Directory on the nodes where the kubelet finds its CNI plug-in's configuration; null: the usual one. k3s and MicroK8s have their own.</summary>
     public string? CniConfigDirectory { get; init; }
 
+    /// <summary>Nodes that are not ready: their pods must not keep the others from being brought up to date.</summary>
+    public int NodesDown { get; init; }
+
     /// <summary>SHA-256 of the mesh's CA certificate; null: not claimed by a mesh yet.</summary>
     public string? Mesh { get; init; }
 

@@ -45,7 +45,8 @@ public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc
 
             if (forwards6)
             {
-                foreach (var name in Advertised().Where(n => Read(n) == HostsOnly))
+                // After a reboot the first advertisement may still be to come: what listened to routers before does so again.
+                foreach (var name in Advertised().Concat(Remembered().Keys.Where(n => n.EndsWith(Advertisements, StringComparison.Ordinal))).Distinct().Where(n => Read(n) == HostsOnly).ToList())
                 {
                     Set(name, RoutersToo);
                 }

@@ -123,6 +123,7 @@ sealed partial class NodeLoop(NodeSettings settings, ClusterApi api, GatewayRole
 
         await apply();
         gateway.OthersCarry = _probes.OthersCarry;
+        gateway.OthersAnswer = _probes.AnyAnswers;
     }
 
     NodeConfig Plan(OverlayFacts facts, NodeObservation observation)

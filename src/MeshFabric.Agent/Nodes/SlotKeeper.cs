@@ -110,7 +110,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     bool IsPublished(string gateway, string node) => api.MeshGateway(gateway) is { } published && published.Spec.Node == node;
 
     // Whoever carries nothing is at fault itself where others carry, or where its turns fail; else the far side may be.
-    bool Works() => !state.IsEnrolled || (gateway.Config is not null && (gateway.Carries || gateway.IsDrained || (view.Status.Error.Length == 0 && !gateway.OthersCarry)));
+    bool Works() => !state.IsEnrolled || (gateway.Config is not null && (gateway.Carries || gateway.IsDrained || (view.Status.Error.Length == 0 && !gateway.OthersAnswer)));
 
     async Task GiveUpAsync(string mine, CancellationToken cancellationToken)
     {

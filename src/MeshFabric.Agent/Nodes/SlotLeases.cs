@@ -76,8 +76,8 @@ sealed class SlotLeases(IKubernetes client, string @namespace, string node, Time
 
     async Task<T> LimitedAsync<T>(Func<CancellationToken, Task<T>> request, CancellationToken cancellationToken)
     {
-        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = time.CreateTimer(_ => limited.Cancel(), null, RequestLimit, Timeout.InfiniteTimeSpan);
+        using var limit = new CancellationTokenSource(RequestLimit, time);
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
         try
         {
             return await request(limited.Token);

@@ -21,9 +21,6 @@ public sealed class CandidateList
     static readonly TimeSpan LearnedLifetime = TimeSpan.FromSeconds(60);
     const int MostLearned = 4;
 
-    // What the device was told to use is given so long to answer.
-    static readonly TimeSpan Trial = 2 * Hunting;
-
     // Of a learned way that never answered.
     const int MostAsks = 8;
 
@@ -83,10 +80,6 @@ public sealed class CandidateList
             {
                 way.FailedAt = now;
             }
-        }
-        else if (!isConnected && current == _current && now - _currentSince > Trial && _ways.Find(w => w.Candidate.Endpoint == current) is { } used && !AnsweredSince(used, _currentSince))
-        {
-            used.FailedAt = now;
         }
 
         if (current != _current)

@@ -98,7 +98,8 @@ public sealed partial class GatewayLoop(
         using var host = new LinuxHost(settings, isNode: node is not null);
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         using var paths = new PathFinder(() => host.PathSocket(time), state.DeviceKey(), time, log);
-        (_reconciler.Way, _reconciler.MtuOf, _reconciler.KeyOf) = (paths.Way, tunnels.MtuOf, secrets.KeyOf);
+        (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
+        (_reconciler.KeyOf, _reconciler.HeldEpochs) = (secrets.KeyOf, () => secrets.Held);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -190,17 +191,18 @@ public sealed partial class GatewayLoop(
                 {
                     // Only now: a report of half of it would be taken for the whole.
                     reporter.Repeat();
-                    secrets.Keep(known.OldestKeyEpoch);
                 }
             }
             finally
             {
                 // Also when a part failed: what is there carries traffic, and fails over.
-                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds))
+                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds, _reconciler.KeyEpochs))
                 {
                     reporter.ReportSoon();
                 }
 
+                // The far side of a tunnel may not know yet what the facts say: what its last handshake was made with is kept until there was another.
+                secrets.Keep(Math.Min(known.OldestKeyEpoch, tunnels.OldestKeyEpoch));
                 _paths!.Update(Config, _reconciler.Seen, tunnels.IsAlive);
             }
 

@@ -75,6 +75,9 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
         }
     }
 
+    /// <summary>Another gateway of the cluster says that it carries traffic: unlike <see cref="OthersCarry"/> never taken for granted.</summary>
+    public bool OthersAnswer { get; set; }
+
     /// <summary>Slots that other nodes hold; null until that was read once.</summary>
     public IReadOnlySet<string>? Taken
     {

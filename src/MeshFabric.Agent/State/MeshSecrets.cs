@@ -1,6 +1,5 @@
 using System.Text.Json;
 using MeshFabric.Contracts.Messages;
-using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using Microsoft.Extensions.Logging;
 
@@ -10,8 +9,8 @@ namespace MeshFabric.Agent.State;
 public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshSecrets> log)
 {
     readonly Lock _lock = new();
-    readonly SortedDictionary<int, MeshSecret> _secrets = [];
-    readonly Dictionary<PublicKey, (int Epoch, PresharedKey Key)> _keys = [];
+    readonly Dictionary<(PublicKey Peer, int Epoch), PresharedKey> _keys = [];
+    SortedDictionary<int, MeshSecret> _secrets = [];
     PrivateKey? _own;
 
     /// <summary>0 for none.</summary>
@@ -26,18 +25,25 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
         }
     }
 
+    /// <summary>Epochs that are held, oldest first.</summary>
+    public IReadOnlyList<int> Held
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _secrets.Keys];
+            }
+        }
+    }
+
     /// <summary>Takes over what is on disk. A damaged file is set aside: whoever issued them issues them again.</summary>
     public void Load()
     {
         lock (_lock)
         {
             _own = state.DeviceKey();
-            var held = state.ReadMeshSecrets(out var setAside);
-            foreach (var (epoch, secret) in held)
-            {
-                _secrets[epoch] = secret;
-            }
-
+            _secrets = new SortedDictionary<int, MeshSecret>(state.ReadMeshSecrets(out var setAside).ToDictionary());
             if (setAside is not null)
             {
                 LogSetAside(log, setAside);
@@ -57,45 +63,32 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
                     throw new FormatException($"epochs count from 1, and this one is {message.Epoch}");
                 }
 
-                _secrets[message.Epoch] = MeshSecret.Open(message.Sealed, _own ??= state.DeviceKey(), message.Epoch);
+                Write(new SortedDictionary<int, MeshSecret>(_secrets) { [message.Epoch] = MeshSecret.Open(message.Sealed, _own ??= state.DeviceKey(), message.Epoch) });
             }
-            catch (FormatException e)
+            catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
             {
                 LogRefused(log, message.Epoch, e.Message);
                 return false;
             }
 
-            _keys.Clear();
-            state.WriteMeshSecrets(_secrets);
+            foreach (var made in _keys.Keys.Where(k => k.Epoch == message.Epoch).ToList())
+            {
+                _keys.Remove(made);
+            }
+
             LogHeld(log, message.Epoch);
             return true;
         }
     }
 
-    /// <summary>The pre-shared key of a tunnel. While its epoch is not held, what it had before: a tunnel that works goes on until then.</summary>
-    public PresharedKey? KeyOf(TunnelPeer peer)
+    /// <summary>The pre-shared key of a pair in one epoch; null while its secret is not held.</summary>
+    public PresharedKey? KeyOf(PublicKey peer, int epoch)
     {
         lock (_lock)
         {
-            if (peer.KeyEpoch == 0)
-            {
-                _keys.Remove(peer.PublicKey);
-                return null;
-            }
-
-            if (_keys.TryGetValue(peer.PublicKey, out var known) && known.Epoch == peer.KeyEpoch)
-            {
-                return known.Key;
-            }
-
-            if (!_secrets.TryGetValue(peer.KeyEpoch, out var secret))
-            {
-                return known.Key;
-            }
-
-            var key = secret.KeyOf(_own!.ToPublicKey(), peer.PublicKey);
-            _keys[peer.PublicKey] = (peer.KeyEpoch, key);
-            return key;
+            return _keys.TryGetValue((peer, epoch), out var known) ? known
+                : _secrets.TryGetValue(epoch, out var secret) ? _keys[(peer, epoch)] = secret.KeyOf(_own!.ToPublicKey(), peer)
+                : null;
         }
     }
 
@@ -110,10 +103,21 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
                 return;
             }
 
-            gone.ForEach(e => _secrets.Remove(e));
-            state.WriteMeshSecrets(_secrets);
+            Write(new SortedDictionary<int, MeshSecret>(_secrets.Where(s => s.Key >= oldest).ToDictionary()));
+            foreach (var made in _keys.Keys.Where(k => k.Epoch < oldest).ToList())
+            {
+                _keys.Remove(made);
+            }
+
             LogWiped(log, string.Join(", ", gone));
         }
+    }
+
+    // First the file: what was said to be held must survive.
+    void Write(SortedDictionary<int, MeshSecret> secrets)
+    {
+        state.WriteMeshSecrets(secrets);
+        _secrets = secrets;
     }
 
     [LoggerMessage(5030, LogLevel.Information, "The mesh secret of epoch {Epoch} is held")]

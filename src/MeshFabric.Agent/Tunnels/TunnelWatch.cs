@@ -43,12 +43,16 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 
+    /// <summary>Of the pre-shared keys that the tunnels' last handshakes were made with; 0 while one of them is not known.</summary>
+    public int OldestKeyEpoch => _watched.Values.Where(w => w.Peer.KeyEpoch > 0).Select(w => w.KeyEpoch).DefaultIfEmpty(int.MaxValue).Min();
+
     /// <summary>How large a packet this tunnel takes, bytes.</summary>
     public int MtuOf(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) ? w.Mtu.Mtu : MtuSearch.Usual;
 
     /// <summary>Takes over a reading; true when some tunnel's state changed.</summary>
     /// <param name="bounds">What the kernel knows to fit through the tunnel to each peer, bytes.</param>
-    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds)
+    /// <param name="keyEpochs">Epoch of the pre-shared key that the device has for each peer.</param>
+    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds, IReadOnlyDictionary<PublicKey, int> keyEpochs)
     {
         var now = time.GetUtcNow();
         var changed = false;
@@ -66,7 +70,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     watched.Read(peers.GetValueOrDefault(peer.PublicKey));
-                    changed |= watched.Keyed(now);
+                    changed |= watched.Keyed(keyEpochs.GetValueOrDefault(peer.PublicKey), now);
                     // Where a peer is that nobody can dial is news to all the others.
                     changed |= watched.Judge(now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
                 }

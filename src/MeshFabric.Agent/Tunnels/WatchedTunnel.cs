@@ -32,8 +32,8 @@ sealed class WatchedTunnel(DateTimeOffset since)
     public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
 
     bool _carries;
-    int _wantedEpoch;
-    DateTimeOffset _wantedEpochSince;
+    int _setEpoch;
+    DateTimeOffset _setSince;
 
     /// <summary>Takes over what the device says of it.</summary>
     public void Read(PeerState? state)
@@ -48,19 +48,19 @@ sealed class WatchedTunnel(DateTimeOffset since)
     }
 
     /// <summary>After the key was set on the device; true when another one is in force, as it is from the next handshake on.</summary>
-    public bool Keyed(DateTimeOffset now)
+    public bool Keyed(int epoch, DateTimeOffset now)
     {
-        if (_wantedEpoch != Peer.KeyEpoch)
+        if (_setEpoch != epoch)
         {
-            (_wantedEpoch, _wantedEpochSince) = (Peer.KeyEpoch, now);
+            (_setEpoch, _setSince) = (epoch, now);
         }
 
-        if (KeyEpoch == _wantedEpoch || !(State?.LastHandshake > _wantedEpochSince))
+        if (KeyEpoch == _setEpoch || !(State?.LastHandshake > _setSince))
         {
             return false;
         }
 
-        KeyEpoch = _wantedEpoch;
+        KeyEpoch = _setEpoch;
         return true;
     }
 

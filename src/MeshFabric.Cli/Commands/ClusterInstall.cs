@@ -74,7 +74,7 @@ static class ClusterInstall
             await session.Client.CreateClusterAsync(request.Cluster, cancellationToken);
         }
 
-        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken) };
+        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken), NodesDown = await InstalledAgents.DownAsync(api, cancellationToken) };
         try
         {
             await InstallAsync(session, api, settings, request.GatewaySelector, steps, cancellationToken);

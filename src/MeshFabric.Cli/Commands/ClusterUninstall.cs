@@ -178,11 +178,15 @@ static class ClusterUninstall
         foreach (var agents in objects.OfType<V1DaemonSet>())
         {
             await api.DeleteAsync(agents, cancellationToken);
-            if (request.Force)
-            {
-                await ForgetAsync(api, cancellationToken);
-            }
+        }
 
+        if (request.Force)
+        {
+            await ForgetAsync(api, cancellationToken);
+        }
+
+        if (objects.OfType<V1DaemonSet>().Any())
+        {
             await GoneAsync(run, api, request, "the agents' pods", async () => (await api.PodsAsync(cancellationToken)).Count == 0, cancellationToken);
         }
 

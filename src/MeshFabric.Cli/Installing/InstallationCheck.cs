@@ -31,7 +31,7 @@ static class InstallationCheck
 
     /// <summary>Nodes whose kernel is older than <see cref="OldestKernel"/>.</summary>
     public static IReadOnlyList<string> TooOld(IEnumerable<V1Node> nodes) =>
-        [.. nodes.Where(n => VersionOf(n.Status?.NodeInfo?.KernelVersion ?? "") < OldestKernel).Select(n => $"{n.Metadata.Name} ({n.Status.NodeInfo.KernelVersion})").Order(StringComparer.Ordinal)];
+        [.. nodes.Where(n => VersionOf(n.Status?.NodeInfo?.KernelVersion ?? "") is { } version && version < OldestKernel).Select(n => $"{n.Metadata.Name} ({n.Status.NodeInfo.KernelVersion})").Order(StringComparer.Ordinal)];
 
     /// <summary>What an installation does. Each is asked for by a SelfSubjectAccessReview.</summary>
     static readonly string[] Verbs = ["get", "create", "patch", "delete"];

@@ -33,6 +33,13 @@ static class InstalledAgents
         };
     }
 
+    /// <summary>Agents that are on nodes which are not ready.</summary>
+    public static async Task<int> DownAsync(ClusterApi api, CancellationToken cancellationToken)
+    {
+        var ready = (await api.NodesAsync(cancellationToken)).Where(GatewayNodes.IsReady).Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        return (await api.PodsAsync(cancellationToken)).Select(p => p.Spec?.NodeName).OfType<string>().Distinct().Count(n => !ready.Contains(n));
+    }
+
     /// <summary>Agents that were told to leave, and by a leaving that did not come to its end: they are ended, so that new ones begin anew.</summary>
     public static async Task EndLeavingAsync(Invocation run, ClusterApi api, CancellationToken cancellationToken)
     {

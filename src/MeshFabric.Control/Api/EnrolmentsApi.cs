@@ -70,6 +70,10 @@ public static class EnrolmentsApi
         {
             errors.Add("/publicKey", "a public key is 44 base64 characters that stand for 32 bytes");
         }
+        else if (!key.IsUsable)
+        {
+            errors.Add("/publicKey", "no secret can be shared with this key: make another one");
+        }
 
         if (asked.CertificateRequest is not { Length: > 0 and <= MaxRequestLength })
         {

@@ -134,7 +134,7 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         _keysAreRenewed = true;
         var before = await db.KeyEpochs.ToListAsync(cancellationToken);
         db.KeyEpochs.RemoveRange(before);
-        var epoch = Math.Max(above, before.Select(e => e.Epoch).DefaultIfEmpty().Max()) + 1;
+        var epoch = KeyEpochs.Next(Math.Max(above, before.Select(e => e.Epoch).DefaultIfEmpty().Max()), now);
         db.KeyEpochs.Add(new KeyEpochRow { Epoch = epoch, Salt = RandomNumberGenerator.GetBytes(MeshSecret.Size), CreatedAt = now, Reason = reason });
         Event("keys-renewed", "info", "mesh", actor, $"All pre-shared keys are renewed (epoch {epoch}): {reason}.");
     }

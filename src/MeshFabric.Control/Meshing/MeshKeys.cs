@@ -12,6 +12,20 @@ using Microsoft.Extensions.Options;
 
 namespace MeshFabric.Control.Meshing;
 
+/// <summary>How epochs are numbered.</summary>
+public static class KeyEpochs
+{
+    static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>By minutes, and so that none is given twice: a database that was restored from a backup does not know what was given out since.</summary>
+    public static int Next(int last, DateTimeOffset now) => Math.Max(last + 1, Minutes(now));
+
+    /// <summary>No epoch that was given out is above it; whoever says that it holds one makes it up.</summary>
+    public static int Most(int newest, DateTimeOffset now) => Math.Max(newest, Minutes(now)) + 1000;
+
+    static int Minutes(DateTimeOffset now) => (int)Math.Max((now - Start).TotalMinutes, 0);
+}
+
 /// <summary>Sees to it that every gateway holds the newest mesh secret, and that the facts say which one each holds: pre-shared keys are made from the newest that both sides of a tunnel have.</summary>
 /// <remarks>Level-triggered: it compares what heartbeats say with the facts. Every replica may do it at any time. No secret is stored: each is made anew from the CA's key and the epoch's salt.</remarks>
 public sealed partial class MeshKeys(
@@ -24,6 +38,9 @@ public sealed partial class MeshKeys(
 
     // It answers with a heartbeat at once.
     static readonly TimeSpan Again = TimeSpan.FromSeconds(15);
+
+    // What agents say must not make the mesh change its keys all the time.
+    static readonly TimeSpan Calm = TimeSpan.FromMinutes(2);
 
     readonly WakeSignal _signal = new();
     readonly ConcurrentDictionary<string, (int Epoch, DateTimeOffset At)> _issued = [];
@@ -58,7 +75,7 @@ public sealed partial class MeshKeys(
     public async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var holders = await db.Gateways.AsNoTracking().Select(g => new Holder(g.Id, g.PublicKey, g.KeyEpoch, g.HeldEpoch, g.LastSeen)).ToListAsync(cancellationToken);
+        var holders = await HoldersAsync(db, cancellationToken);
         // An agent that knows nothing of them never says anything else.
         if (holders.TrueForAll(h => h.Held is null && h.KeyEpoch == 0))
         {
@@ -71,8 +88,12 @@ public sealed partial class MeshKeys(
             await facts.ChangeAsync(change => TakeOverAsync(change, cancellationToken), cancellationToken);
         }
 
-        await IssueAsync(newest, holders, cancellationToken);
+        // Read again, now: who left before this epoch began is not among them.
+        await IssueAsync(newest, await HoldersAsync(db, cancellationToken), cancellationToken);
     }
+
+    static Task<List<Holder>> HoldersAsync(MeshDbContext db, CancellationToken cancellationToken) =>
+        db.Gateways.AsNoTracking().Select(g => new Holder(g.Id, g.PublicKey, g.KeyEpoch, g.HeldEpoch, g.LastSeen)).ToListAsync(cancellationToken);
 
     /// <summary>The epoch that the facts are to say, or null where they are right. One that lost its secret gets it again, and is not taken for one without meanwhile.</summary>
     static int? Due(int fact, int? held, int newest) => held is null ? (fact == 0 ? null : 0) : held <= newest && held > fact ? held : null;
@@ -80,11 +101,12 @@ public sealed partial class MeshKeys(
     async Task<KeyEpochRow> NewestAsync(MeshDbContext db, List<Holder> holders, CancellationToken cancellationToken)
     {
         var newest = await ReadAsync(db, cancellationToken);
-        var used = holders.Max(h => h.Held ?? 0);
+        var now = time.GetUtcNow();
+        var used = holders.Select(h => h.Held ?? 0).Where(h => h <= KeyEpochs.Most(newest?.Epoch ?? 0, now)).DefaultIfEmpty().Max();
         var reason = newest is null ? "the first gateway came"
-            : used > newest.Epoch ? "gateways hold a newer epoch than this service knows of"
+            : used > newest.Epoch && now - newest.CreatedAt >= Calm ? "gateways hold a newer epoch than this service knows of"
             : newest.Check is { } check && !CryptographicOperations.FixedTimeEquals(check, CheckOf(newest)) ? "the CA's key is another one"
-            : options.Value.RotationDays > 0 && time.GetUtcNow() - newest.CreatedAt >= TimeSpan.FromDays(options.Value.RotationDays) ? $"they are {options.Value.RotationDays} days old"
+            : options.Value.RotationDays > 0 && now - newest.CreatedAt >= TimeSpan.FromDays(options.Value.RotationDays) ? $"they are {options.Value.RotationDays} days old"
             : null;
         if (reason is not null)
         {
@@ -142,8 +164,16 @@ public sealed partial class MeshKeys(
                 continue;
             }
 
-            await post.SendAsync(holder.Id, new MeshSecretIssued(newest.Epoch, secret.Value.Seal(PublicKey.Parse(holder.PublicKey), newest.Epoch)), cancellationToken);
+            // Whatever comes of it: one that cannot be sent to keeps no other waiting.
             _issued[holder.Id] = (newest.Epoch, now);
+            try
+            {
+                await post.SendAsync(holder.Id, new MeshSecretIssued(newest.Epoch, secret.Value.Seal(PublicKey.Parse(holder.PublicKey), newest.Epoch)), cancellationToken);
+            }
+            catch (Exception e) when (e is not (OperationCanceledException or TimeoutException))
+            {
+                LogNotIssued(log, holder.Id, newest.Epoch, e.Message);
+            }
         }
 
         foreach (var gone in _issued.Keys.Except(holders.Select(h => h.Id)))
@@ -155,6 +185,9 @@ public sealed partial class MeshKeys(
     MeshSecret SecretOf(KeyEpochRow epoch) => new(authority.DeriveSecret($"meshfabric mesh secret {epoch.Epoch}", epoch.Salt, MeshSecret.Size));
 
     byte[] CheckOf(KeyEpochRow epoch) => authority.DeriveSecret($"meshfabric mesh secret check {epoch.Epoch}", epoch.Salt, 16);
+
+    [LoggerMessage(1711, LogLevel.Warning, "Gateway {GatewayId} could not be sent the mesh secret of epoch {Epoch}: {Reason}")]
+    static partial void LogNotIssued(ILogger logger, string gatewayId, int epoch, string reason);
 
     [LoggerMessage(1710, LogLevel.Warning, "Mesh secrets could not be brought up to date and will be tried again: {Reason}")]
     static partial void LogFailed(ILogger logger, string reason);

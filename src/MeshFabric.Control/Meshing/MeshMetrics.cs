@@ -27,6 +27,8 @@ public sealed partial class MeshMetrics : BackgroundService
         meter.CreateObservableGauge("meshfabric_build_info", () => new Measurement<int>(1, Tag("version", ProductVersion.Current)));
         meter.CreateObservableGauge("meshfabric_mesh_revision", () => Of<long>(f => [new Measurement<long>(f.View.Facts.Revision)]));
         meter.CreateObservableGauge("meshfabric_mesh_published_revision", () => Of<long>(f => [new Measurement<long>(f.Published)]));
+        meter.CreateObservableGauge("meshfabric_mesh_key_epoch", () => Of<int>(f => f.Keys is { } keys ? [new Measurement<int>(keys.Epoch)] : []));
+        meter.CreateObservableGauge("meshfabric_mesh_key_rotation_timestamp_seconds", () => Of<long>(f => f.Keys is { } keys ? [new Measurement<long>(keys.CreatedAt.ToUnixTimeSeconds())] : []));
         meter.CreateObservableGauge("meshfabric_cluster_state", () => Of(f => f.View.Clusters.SelectMany(c =>
         {
             var state = f.View.Show(c).Status.State;
@@ -41,7 +43,7 @@ public sealed partial class MeshMetrics : BackgroundService
         meter.CreateObservableGauge("meshfabric_tunnels_wanted", () => Of<long>(f => [new Measurement<long>(TunnelPairs.Count(f.View.Facts))]));
     }
 
-    sealed record Figures(MeshView View, long Published);
+    sealed record Figures(MeshView View, long Published, KeyEpochRow? Keys);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -51,7 +53,8 @@ public sealed partial class MeshMetrics : BackgroundService
             try
             {
                 await using var db = await _contexts.CreateDbContextAsync(stoppingToken);
-                _figures = new Figures(await MeshView.LoadAsync(db, _time, stoppingToken), await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(stoppingToken));
+                _figures = new Figures(await MeshView.LoadAsync(db, _time, stoppingToken), await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(stoppingToken),
+                    await db.KeyEpochs.AsNoTracking().OrderByDescending(e => e.Epoch).FirstOrDefaultAsync(stoppingToken));
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
