@@ -28,7 +28,6 @@ public sealed class PublicKey : IEquatable<PublicKey>, IComparable<PublicKey>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
     /// <summary>False for the few points of small order: whoever has none of the keys knows every secret that is shared with them (RFC 7748, 6.1).</summary>
-    [JsonIgnore]
     public bool IsUsable => X25519.CalculateAgreement([.. Enumerable.Repeat((byte)0x48, Size)], 0, _bytes, 0, new byte[Size], 0);
 
     public static PublicKey Parse(string base64) => TryParse(base64, out var key) ? key : throw new FormatException("a public key is 44 base64 characters that stand for 32 bytes");

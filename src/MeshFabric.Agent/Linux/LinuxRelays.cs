@@ -8,7 +8,7 @@ namespace MeshFabric.Agent.Linux;
 /// <remarks>
 /// Where a peer is now, its own packets teach the kernel, port by port, and only those from the address that our tunnel to it has; so a relay goes on while no agent runs, and follows
 /// a NAT that changes its mind about ports. A map's element keeps its value for as long as it is refreshed, and a rule that deletes it leaves it counted for ever (nft_set_hash.c), so
-/// each port has six places: who is in neither takes a free one, the one that was heard of lately is sent to, and whoever is silent loses its place.
+/// each port has six places: who is in none takes a free one, the one that was heard of lately is sent to, and whoever is silent loses its place.
 /// The sender's address becomes ours only behind the routing: before, the kernel would take it for forged.
 /// </remarks>
 public sealed class LinuxRelays(TimeProvider time) : IRelays

@@ -45,8 +45,9 @@ public sealed class LinuxSysctls(AgentStateDirectory state, string root = "/proc
 
             if (forwards6)
             {
-                // After a reboot the first advertisement may still be to come: what listened to routers before does so again.
-                foreach (var name in Advertised().Concat(Remembered().Keys.Where(n => n.EndsWith(Advertisements, StringComparison.Ordinal))).Distinct().Where(n => Read(n) == HostsOnly).ToList())
+                // After a reboot the first advertisement may still be to come: what listened to routers before does so again. Where forwarding is on already there is no such route but those.
+                var listening = Remembered().Keys.Where(n => n.EndsWith(Advertisements, StringComparison.Ordinal)).Concat(Read(Forwarding6) == Wanted ? [] : Advertised()).Distinct();
+                foreach (var name in listening.Where(n => Read(n) == HostsOnly).ToList())
                 {
                     Set(name, RoutersToo);
                 }

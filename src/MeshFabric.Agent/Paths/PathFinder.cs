@@ -81,17 +81,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
     }
 
     // One bad key costs only its own gateway.
-    byte[]? KeyWith(TunnelPeer peer)
-    {
-        try
-        {
-            return PathCheck.Key(key, peer.PublicKey);
-        }
-        catch (ArgumentException)
-        {
-            return null;
-        }
-    }
+    byte[]? KeyWith(TunnelPeer peer) => peer.PublicKey.IsUsable ? PathCheck.Key(key, peer.PublicKey) : null;
 
     /// <summary>Where to send to this peer; null while no way is known, and where what the device knows is right.</summary>
     public IPEndPoint? Way(TunnelPeer peer) =>

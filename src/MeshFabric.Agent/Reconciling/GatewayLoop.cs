@@ -99,7 +99,7 @@ public sealed partial class GatewayLoop(
         _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
         using var paths = new PathFinder(() => host.PathSocket(time), state.DeviceKey(), time, log);
         (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
-        (_reconciler.KeyOf, _reconciler.HeldEpochs) = (secrets.KeyOf, () => secrets.Held);
+        _reconciler.Keys = new TunnelKeys(secrets);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -196,7 +196,7 @@ public sealed partial class GatewayLoop(
             finally
             {
                 // Also when a part failed: what is there carries traffic, and fails over.
-                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds, _reconciler.KeyEpochs))
+                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds, _reconciler.Keys))
                 {
                     reporter.ReportSoon();
                 }

@@ -25,8 +25,6 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     FirewallConfig? _firewall;
 
     readonly Dictionary<PublicKey, IPEndPoint> _seen = [];
-    readonly Dictionary<PublicKey, KeyChoice> _keys = [];
-    readonly Dictionary<PublicKey, int> _keyEpochs = [];
 
     /// <summary>States read in the last turn, by device.</summary>
     public IReadOnlyDictionary<string, DeviceState> States { get; private set; } = new Dictionary<string, DeviceState>();
@@ -52,14 +50,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
     /// <summary>Where to send to peers that can be dialled no more than we can; null for those of which no way is known.</summary>
     public Func<TunnelPeer, IPEndPoint?> Way { get; set; } = _ => null;
 
-    /// <summary>A tunnel's pre-shared key in one epoch; null while that is not held.</summary>
-    public Func<PublicKey, int, PresharedKey?> KeyOf { get; set; } = (_, _) => null;
-
-    /// <summary>Epochs that are held, oldest first.</summary>
-    public Func<IReadOnlyList<int>> HeldEpochs { get; set; } = () => [];
-
-    /// <summary>Epoch of the pre-shared key that was last put on the device, by peer; none where it has no key that is known.</summary>
-    public IReadOnlyDictionary<PublicKey, int> KeyEpochs => _keyEpochs;
+    public TunnelKeys Keys { get; set; } = new(null);
 
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
     /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
@@ -196,31 +187,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var way = Way(peer);
         var endpoint = way ?? choice.Choose(peer, state, now);
         var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
-        return new PeerConfig(peer.PublicKey, Key(peer, state, now), endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
-    }
-
-    // What cannot be made stays as it is on the device: a tunnel that works goes on.
-    PresharedKey? Key(TunnelPeer peer, PeerState? state, DateTimeOffset now)
-    {
-        if (peer.KeyEpoch == 0)
-        {
-            _keys.Remove(peer.PublicKey);
-            _keyEpochs.Remove(peer.PublicKey);
-            return null;
-        }
-
-        if (!_keys.TryGetValue(peer.PublicKey, out var choice))
-        {
-            _keys[peer.PublicKey] = choice = new KeyChoice();
-        }
-
-        if (choice.Choose(peer.KeyEpoch, HeldEpochs(), state?.LastHandshake, now) is not { } epoch || KeyOf(peer.PublicKey, epoch) is not { } key)
-        {
-            return state?.PresharedKey;
-        }
-
-        _keyEpochs[peer.PublicKey] = epoch;
-        return key;
+        return new PeerConfig(peer.PublicKey, Keys.Of(peer, state, now), endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
     }
 
     // By where the device sends to, or is about to.

@@ -33,6 +33,7 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     volatile string? _successor;
     volatile IReadOnlySet<string>? _taken;
     volatile bool _othersCarry;
+    volatile bool _othersAnswer;
 
     sealed record Running(GatewayLoop Loop, InventoryReporter Inventory, ControlLink Link, TunnelWatch Tunnels)
     {
@@ -76,7 +77,11 @@ public sealed partial class GatewayRole(IServiceScopeFactory scopes, AgentStateD
     }
 
     /// <summary>Another gateway of the cluster says that it carries traffic: unlike <see cref="OthersCarry"/> never taken for granted.</summary>
-    public bool OthersAnswer { get; set; }
+    public bool OthersAnswer
+    {
+        get => _othersAnswer;
+        set => _othersAnswer = value;
+    }
 
     /// <summary>Slots that other nodes hold; null until that was read once.</summary>
     public IReadOnlySet<string>? Taken

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Net;
 using Microsoft.Extensions.Logging;
@@ -13,29 +12,13 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
     SortedDictionary<int, MeshSecret> _secrets = [];
     PrivateKey? _own;
 
+    volatile IReadOnlyList<int> _held = [];
+
     /// <summary>0 for none.</summary>
-    public int Newest
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _secrets.Count == 0 ? 0 : _secrets.Keys.Last();
-            }
-        }
-    }
+    public int Newest => _held is [.., var newest] ? newest : 0;
 
     /// <summary>Epochs that are held, oldest first.</summary>
-    public IReadOnlyList<int> Held
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _secrets.Keys];
-            }
-        }
-    }
+    public IReadOnlyList<int> Held => _held;
 
     /// <summary>Takes over what is on disk. A damaged file is set aside: whoever issued them issues them again.</summary>
     public void Load()
@@ -43,7 +26,7 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
         lock (_lock)
         {
             _own = state.DeviceKey();
-            _secrets = new SortedDictionary<int, MeshSecret>(state.ReadMeshSecrets(out var setAside).ToDictionary());
+            Take(new SortedDictionary<int, MeshSecret>(state.ReadMeshSecrets(out var setAside).ToDictionary()));
             if (setAside is not null)
             {
                 LogSetAside(log, setAside);
@@ -117,8 +100,10 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
     void Write(SortedDictionary<int, MeshSecret> secrets)
     {
         state.WriteMeshSecrets(secrets);
-        _secrets = secrets;
+        Take(secrets);
     }
+
+    void Take(SortedDictionary<int, MeshSecret> secrets) => (_secrets, _held) = (secrets, [.. secrets.Keys]);
 
     [LoggerMessage(5030, LogLevel.Information, "The mesh secret of epoch {Epoch} is held")]
     static partial void LogHeld(ILogger logger, int epoch);

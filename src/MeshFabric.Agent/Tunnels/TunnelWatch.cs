@@ -51,8 +51,8 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     /// <summary>Takes over a reading; true when some tunnel's state changed.</summary>
     /// <param name="bounds">What the kernel knows to fit through the tunnel to each peer, bytes.</param>
-    /// <param name="keyEpochs">Epoch of the pre-shared key that the device has for each peer.</param>
-    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds, IReadOnlyDictionary<PublicKey, int> keyEpochs)
+    /// <param name="keys">As they are on the devices.</param>
+    public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds, TunnelKeys keys)
     {
         var now = time.GetUtcNow();
         var changed = false;
@@ -70,7 +70,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     watched.Read(peers.GetValueOrDefault(peer.PublicKey));
-                    changed |= watched.Keyed(keyEpochs.GetValueOrDefault(peer.PublicKey), now);
+                    changed |= watched.Keyed(keys.EpochOf(peer.PublicKey), now);
                     // Where a peer is that nobody can dial is news to all the others.
                     changed |= watched.Judge(now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
                 }

@@ -74,7 +74,7 @@ static class ClusterInstall
             await session.Client.CreateClusterAsync(request.Cluster, cancellationToken);
         }
 
-        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken), NodesDown = await InstalledAgents.DownAsync(api, cancellationToken) };
+        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken), NodesDown = (await InstalledAgents.StrandedAsync(api, cancellationToken)).Select(p => p.Spec.NodeName).Distinct().Count() };
         try
         {
             await InstallAsync(session, api, settings, request.GatewaySelector, steps, cancellationToken);
@@ -248,7 +248,7 @@ static class ClusterInstall
             $"{(e is CommandException { Next.Length: > 0 } known ? known.Next : "mend that")}; then the same command again, which goes on; or undo: {Undo(request)}");
     }
 
-    static string Undo(InstallRequest request) => $"mfctl cluster leave {request.Name} --kubeconfig {request.Kubeconfig}{(request.Context is { } context ? $" --kube-context {context}" : "")}";
+    static string Undo(InstallRequest request) => $"mfctl cluster leave {request.Name} {ClusterApi.OptionsOf(request.Kubeconfig, request.Context)}";
 
     /// <summary>SHA-256 of the mesh's CA certificate: what its join tokens carry too.</summary>
     public static string MeshOf(MeshContext context)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using k8s;
 using k8s.Models;
+using MeshFabric.Cli.Asking;
 using MeshFabric.Cli.Installing;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Installation;
@@ -182,7 +183,11 @@ static class ClusterUninstall
 
         if (request.Force)
         {
-            await ForgetAsync(api, cancellationToken);
+            // Nobody there says that they have ended, and namespace and agents would be waited for for ever.
+            foreach (var pod in await InstalledAgents.StrandedAsync(api, cancellationToken))
+            {
+                await api.ForgetAsync(pod, cancellationToken);
+            }
         }
 
         if (objects.OfType<V1DaemonSet>().Any())
@@ -215,28 +220,11 @@ static class ClusterUninstall
         }
     }
 
-    // Nobody on a dead node says that its pod has ended, and namespace and agents would be waited for for ever.
-    static async Task ForgetAsync(ClusterApi api, CancellationToken cancellationToken)
+    static Task GoneAsync(Invocation run, ClusterApi api, UninstallRequest request, string what, Func<Task<bool>> gone, CancellationToken cancellationToken)
     {
-        var alive = (await api.NodesAsync(cancellationToken)).Where(GatewayNodes.IsReady).Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (var pod in (await api.PodsAsync(cancellationToken)).Where(p => p.Spec?.NodeName is { } node && !alive.Contains(node)))
-        {
-            await api.ForgetAsync(pod, cancellationToken);
-        }
-    }
-
-    static async Task GoneAsync(Invocation run, ClusterApi api, UninstallRequest request, string what, Func<Task<bool>> gone, CancellationToken cancellationToken)
-    {
-        var (started, limit) = (Stopwatch.StartNew(), run.TimeoutOr(DefaultWait));
-        while (!await gone())
-        {
-            if (started.Elapsed > limit)
-            {
-                throw new CommandException(ExitCode.PartlyDone, $"the nodes are clean, but {what} is being deleted and not gone after {Duration.Text(limit)}",
-                    $"the same command again, which goes on: mfctl cluster leave {request.Name} {api.Options} --yes; finalizers: {api.Kubectl} get namespace {InstallationNames.Namespace} -o yaml");
-            }
-
-            await Task.Delay(Look, cancellationToken);
-        }
+        var limit = run.TimeoutOr(DefaultWait);
+        return Waiting.UntilAsync(limit, Look, async () => await gone() ? null
+            : new CommandException(ExitCode.PartlyDone, $"the nodes are clean, but {what} is being deleted and not gone after {Duration.Text(limit)}",
+                $"the same command again, which goes on: mfctl cluster leave {request.Name} {api.Options} --yes; finalizers: {api.Kubectl} get namespace {InstallationNames.Namespace} -o yaml"), cancellationToken);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeshFabric.Cli.Asking;
 using MeshFabric.Cli.Output;
 using MeshFabric.Contracts.Http;
 
@@ -101,25 +102,16 @@ static class GatewayCommands
     public static async Task AppliedAsync(Session session, CancellationToken cancellationToken)
     {
         var revision = (await session.Client.GetMeshAsync(cancellationToken)).Revision;
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
+        await Waiting.UntilAsync(Patience, Look, async () =>
         {
             var behind = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State == "connected" && g.Status.AppliedRevision < revision).ToList();
-            if (behind.Count == 0)
-            {
-                return;
-            }
-
-            if (TimeProvider.System.GetElapsedTime(started) > Patience)
-            {
-                throw new CommandException(ExitCode.TimedOut, $"after {Patience.TotalSeconds:0} s these gateways do not run revision {revision} yet: {string.Join(", ", behind.Select(g => g.Metadata.Name))}", "mfctl gateway list");
-            }
-
-            await Task.Delay(Look, cancellationToken);
-        }
+            return behind.Count == 0 ? null
+                : new CommandException(ExitCode.TimedOut, $"after {Patience.TotalSeconds:0} s these gateways do not run revision {revision} yet: {string.Join(", ", behind.Select(g => g.Metadata.Name))}", "mfctl gateway list");
+        }, cancellationToken);
     }
 
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(200);
+    /// <summary>For gateways that are heard of to do what was changed.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(200);
 
     static Command Remove(Cli cli)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using MeshFabric.Cli.Asking;
 using MeshFabric.Cli.Output;
 using MeshFabric.Contracts.Http;
 
@@ -129,33 +130,23 @@ static class TunnelCommands
     /// <summary>Waits until every gateway that is heard of holds an epoch and uses it.</summary>
     static async Task<KeysResource> HeldAsync(Session session, int epoch, CancellationToken cancellationToken)
     {
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
+        KeysResource? keys = null;
+        await Waiting.UntilAsync(GatewayCommands.Patience, GatewayCommands.Look, async () =>
         {
-            var keys = await session.Client.GetKeysAsync(cancellationToken);
+            keys = await session.Client.GetKeysAsync(cancellationToken);
             var silent = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State != "connected").Select(g => g.Metadata.Name).ToHashSet(StringComparer.Ordinal);
             var waiting = keys.Waiting.Where(w => !silent.Contains(w)).ToList();
-            if (keys.Epoch >= epoch && waiting.Count == 0)
-            {
-                await GatewayCommands.AppliedAsync(session, cancellationToken);
-                if (keys.Waiting.Count > 0)
-                {
-                    session.Note($"not heard of, and given the new secret when they are: {string.Join(", ", keys.Waiting)}");
-                }
-
-                return keys;
-            }
-
-            if (TimeProvider.System.GetElapsedTime(started) > Patience)
-            {
-                throw new CommandException(ExitCode.TimedOut, $"after {Patience.TotalSeconds:0} s these gateways do not have the secret of epoch {epoch} yet: {string.Join(", ", waiting)}; their tunnels go on with the keys they have", "mfctl gateway list");
-            }
-
-            await Task.Delay(Look, cancellationToken);
+            return keys.Epoch >= epoch && waiting.Count == 0 ? null
+                : new CommandException(ExitCode.TimedOut, $"after {GatewayCommands.Patience.TotalSeconds:0} s these gateways do not have the secret of epoch {epoch} yet: {string.Join(", ", waiting)}; their tunnels go on with the keys they have", "mfctl gateway list");
+        }, cancellationToken);
+        await GatewayCommands.AppliedAsync(session, cancellationToken);
+        if (keys!.Waiting.Count > 0)
+        {
+            session.Note($"not heard of, and given the new secret when they are: {string.Join(", ", keys.Waiting)}");
         }
-    }
 
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(200);
+        return keys;
+    }
 
     static readonly View<KeysResource> KeysView = new(k => $"keys/{k.Epoch}",
         new("EPOCH", k => $"{k.Epoch}"),

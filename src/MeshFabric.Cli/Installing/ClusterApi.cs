@@ -20,7 +20,10 @@ sealed class ClusterApi(IKubernetes client, string kubeconfig, string? context) 
     public string Kubeconfig => kubeconfig;
 
     /// <summary>Options of mfctl that lead to this very cluster, for what people are told to do next.</summary>
-    public string Options => $"--kubeconfig {kubeconfig}{(context is null ? "" : $" --kube-context {context}")}";
+    public string Options => OptionsOf(kubeconfig, context);
+
+    /// <inheritdoc cref="Options"/>
+    public static string OptionsOf(string kubeconfig, string? context) => $"--kubeconfig {kubeconfig}{(context is null ? "" : $" --kube-context {context}")}";
 
     /// <summary>kubectl, led to this very cluster.</summary>
     public string Kubectl => $"kubectl --kubeconfig {kubeconfig}{(context is null ? "" : $" --context {context}")}";

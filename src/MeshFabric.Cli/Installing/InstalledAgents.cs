@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using k8s.Models;
+using MeshFabric.Cli.Asking;
 using MeshFabric.Cli.Commands;
 using MeshFabric.Installation;
 
@@ -33,11 +33,11 @@ static class InstalledAgents
         };
     }
 
-    /// <summary>Agents that are on nodes which are not ready.</summary>
-    public static async Task<int> DownAsync(ClusterApi api, CancellationToken cancellationToken)
+    /// <summary>Agents' pods whose nodes are not ready, or gone: nobody there does anything with them.</summary>
+    public static async Task<IReadOnlyList<V1Pod>> StrandedAsync(ClusterApi api, CancellationToken cancellationToken)
     {
         var ready = (await api.NodesAsync(cancellationToken)).Where(GatewayNodes.IsReady).Select(n => n.Metadata.Name).ToHashSet(StringComparer.Ordinal);
-        return (await api.PodsAsync(cancellationToken)).Select(p => p.Spec?.NodeName).OfType<string>().Distinct().Count(n => !ready.Contains(n));
+        return [.. (await api.PodsAsync(cancellationToken)).Where(p => p.Spec?.NodeName is { } node && !ready.Contains(node))];
     }
 
     /// <summary>Agents that were told to leave, and by a leaving that did not come to its end: they are ended, so that new ones begin anew.</summary>
@@ -50,16 +50,9 @@ static class InstalledAgents
 
         run.Note("      its agents were told to leave: they are ended first");
         await api.DeleteAsync(agents, cancellationToken);
-        var started = Stopwatch.StartNew();
-        while (await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken) is not null || (await api.PodsAsync(cancellationToken)).Any(p => p.Metadata.DeletionTimestamp is null))
-        {
-            if (started.Elapsed > Limit)
-            {
-                throw new CommandException(ExitCode.TimedOut, $"the agents that were told to leave are not gone after {Limit.TotalMinutes:0} min", $"kubectl -n {InstallationNames.Namespace} get daemonset,pods -o wide; then the same command again");
-            }
-
-            await Task.Delay(Look, cancellationToken);
-        }
+        await Waiting.UntilAsync(Limit, Look, async () =>
+            await api.FindAsync<V1DaemonSet>(InstallationNames.Agent, InstallationNames.Namespace, cancellationToken) is null && (await api.PodsAsync(cancellationToken)).All(p => p.Metadata.DeletionTimestamp is not null) ? null
+                : new CommandException(ExitCode.TimedOut, $"the agents that were told to leave are not gone after {Limit.TotalMinutes:0} min", $"kubectl -n {InstallationNames.Namespace} get daemonset,pods -o wide; then the same command again"), cancellationToken);
     }
 
     static string Repository(string image) => image.LastIndexOf(':') is var at && at > image.LastIndexOf('/') ? image[..at] : image;

@@ -59,7 +59,7 @@ public static class MeshApi
 
     static async Task<KeysResource> GetKeysAsync(MeshDbContext db, CancellationToken cancellationToken)
     {
-        var epoch = await db.KeyEpochs.AsNoTracking().OrderByDescending(e => e.Epoch).FirstOrDefaultAsync(cancellationToken);
+        var epoch = await KeyEpochs.NewestAsync(db, cancellationToken);
         var gateways = await db.Gateways.AsNoTracking().Where(g => g.HeldEpoch != null).Select(g => new { Name = g.Cluster!.Name + "/" + g.Name, g.KeyEpoch }).ToListAsync(cancellationToken);
         var newest = epoch?.Epoch ?? 0;
         var waiting = gateways.Where(g => g.KeyEpoch < newest).Select(g => g.Name).Order(StringComparer.Ordinal).ToList();

@@ -3,14 +3,13 @@ using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
-using MeshFabric.ServiceDefaults;
 using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
 
 /// <summary>Keeps the facts about gateways that can only dial out: where others see them, and who hands packets on between two of them.</summary>
 /// <remarks>Level-triggered: it compares what the reports say with the facts and changes what differs. Every replica may do it at any time.</remarks>
-public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, TimeProvider time, ILogger<HiddenGateways> log) : BackgroundService
+public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, TimeProvider time, ILogger<HiddenGateways> log) : WokenReconciler(Period, Pause, time)
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
@@ -23,37 +22,13 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
     // Two may differ by who looks from where; more are a NAT that maps each destination by itself.
     const int MostObserved = 2;
 
-    readonly WakeSignal _signal = new();
 
-    /// <summary>A report tells that something moved: look soon.</summary>
-    public void Wake() => _signal.Wake();
+    protected override void Failed(string reason) => LogFailed(log, reason);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await _signal.WaitAsync(Period, stoppingToken);
-            try
-            {
-                await ReconcileAsync(stoppingToken);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogFailed(log, e.Message);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    public async Task ReconcileAsync(CancellationToken cancellationToken)
+    public override async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await DifferencesAsync(db, time.GetUtcNow(), cancellationToken) is { Count: > 0 })
+        if (await DifferencesAsync(db, Time.GetUtcNow(), cancellationToken) is { Count: > 0 })
         {
             await facts.ChangeAsync(async change =>
             {

@@ -6,30 +6,15 @@ using MeshFabric.Control.Pki;
 using MeshFabric.Control.Setup;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
-using MeshFabric.ServiceDefaults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace MeshFabric.Control.Meshing;
 
-/// <summary>How epochs are numbered.</summary>
-public static class KeyEpochs
-{
-    static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-
-    /// <summary>By minutes, and so that none is given twice: a database that was restored from a backup does not know what was given out since.</summary>
-    public static int Next(int last, DateTimeOffset now) => Math.Max(last + 1, Minutes(now));
-
-    /// <summary>No epoch that was given out is above it; whoever says that it holds one makes it up.</summary>
-    public static int Most(int newest, DateTimeOffset now) => Math.Max(newest, Minutes(now)) + 1000;
-
-    static int Minutes(DateTimeOffset now) => (int)Math.Max((now - Start).TotalMinutes, 0);
-}
-
 /// <summary>Sees to it that every gateway holds the newest mesh secret, and that the facts say which one each holds: pre-shared keys are made from the newest that both sides of a tunnel have.</summary>
 /// <remarks>Level-triggered: it compares what heartbeats say with the facts. Every replica may do it at any time. No secret is stored: each is made anew from the CA's key and the epoch's salt.</remarks>
 public sealed partial class MeshKeys(
-    IDbContextFactory<MeshDbContext> contexts, FactsStore facts, ICertificateAuthority authority, IAgentPost post, IOptions<KeysOptions> options, TimeProvider time, ILogger<MeshKeys> log) : BackgroundService
+    IDbContextFactory<MeshDbContext> contexts, FactsStore facts, ICertificateAuthority authority, IAgentPost post, IOptions<KeysOptions> options, TimeProvider time, ILogger<MeshKeys> log) : WokenReconciler(Period, Pause, time)
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -42,37 +27,13 @@ public sealed partial class MeshKeys(
     // What agents say must not make the mesh change its keys all the time.
     static readonly TimeSpan Calm = TimeSpan.FromMinutes(2);
 
-    readonly WakeSignal _signal = new();
     readonly ConcurrentDictionary<string, (int Epoch, DateTimeOffset At)> _issued = [];
 
     sealed record Holder(string Id, string PublicKey, int KeyEpoch, int? Held, DateTimeOffset? LastSeen);
 
-    /// <summary>Somebody holds another epoch, or a new one has begun: look soon.</summary>
-    public void Wake() => _signal.Wake();
+    protected override void Failed(string reason) => LogFailed(log, reason);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await _signal.WaitAsync(Period, stoppingToken);
-            try
-            {
-                await ReconcileAsync(stoppingToken);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogFailed(log, e.Message);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
-
-    public async Task ReconcileAsync(CancellationToken cancellationToken)
+    public override async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var holders = await HoldersAsync(db, cancellationToken);
@@ -100,8 +61,8 @@ public sealed partial class MeshKeys(
 
     async Task<KeyEpochRow> NewestAsync(MeshDbContext db, List<Holder> holders, CancellationToken cancellationToken)
     {
-        var newest = await ReadAsync(db, cancellationToken);
-        var now = time.GetUtcNow();
+        var newest = await KeyEpochs.NewestAsync(db, cancellationToken);
+        var now = Time.GetUtcNow();
         var used = holders.Select(h => h.Held ?? 0).Where(h => h <= KeyEpochs.Most(newest?.Epoch ?? 0, now)).DefaultIfEmpty().Max();
         var reason = newest is null ? "the first gateway came"
             : used > newest.Epoch && now - newest.CreatedAt >= Calm ? "gateways hold a newer epoch than this service knows of"
@@ -113,14 +74,14 @@ public sealed partial class MeshKeys(
             await facts.ChangeAsync(async change =>
             {
                 // Another replica may have done it meanwhile.
-                if ((await ReadAsync(change.Db, cancellationToken))?.Epoch == newest?.Epoch)
+                if ((await KeyEpochs.NewestAsync(change.Db, cancellationToken))?.Epoch == newest?.Epoch)
                 {
                     await change.RenewKeysAsync(reason, "system", used, cancellationToken);
                 }
 
                 return true;
             }, cancellationToken);
-            newest = await ReadAsync(db, cancellationToken);
+            newest = await KeyEpochs.NewestAsync(db, cancellationToken);
         }
 
         if (newest!.Check is null)
@@ -132,12 +93,10 @@ public sealed partial class MeshKeys(
         return newest;
     }
 
-    static Task<KeyEpochRow?> ReadAsync(MeshDbContext db, CancellationToken cancellationToken) => db.KeyEpochs.AsNoTracking().OrderByDescending(e => e.Epoch).FirstOrDefaultAsync(cancellationToken);
-
     static async Task<bool> TakeOverAsync(FactsChange change, CancellationToken cancellationToken)
     {
         await change.Db.SaveChangesAsync(cancellationToken);
-        var newest = await change.Db.KeyEpochs.MaxAsync(e => (int?)e.Epoch, cancellationToken) ?? 0;
+        var newest = (await KeyEpochs.NewestAsync(change.Db, cancellationToken))?.Epoch ?? 0;
         foreach (var cluster in await FactsStore.Clusters(change.Db).ToListAsync(cancellationToken))
         {
             foreach (var gateway in cluster.Gateways)
@@ -155,7 +114,7 @@ public sealed partial class MeshKeys(
 
     async Task IssueAsync(KeyEpochRow newest, List<Holder> holders, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Time.GetUtcNow();
         var secret = new Lazy<MeshSecret>(() => SecretOf(newest));
         foreach (var holder in holders.Where(h => h.Held is { } held && held < newest.Epoch && now - h.LastSeen < Liveness.Limit))
         {

@@ -54,7 +54,7 @@ public sealed partial class MeshMetrics : BackgroundService
             {
                 await using var db = await _contexts.CreateDbContextAsync(stoppingToken);
                 _figures = new Figures(await MeshView.LoadAsync(db, _time, stoppingToken), await db.Mesh.Select(m => m.PublishedRevision).SingleAsync(stoppingToken),
-                    await db.KeyEpochs.AsNoTracking().OrderByDescending(e => e.Epoch).FirstOrDefaultAsync(stoppingToken));
+                    await KeyEpochs.NewestAsync(db, stoppingToken));
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
