@@ -12,7 +12,7 @@ sealed class FailoverBenchmark : IBenchmark
 {
     const string Plugin = "flannel-host-gw";
     const string Gateway = "b-n2";
-    const int Flows = 8;
+    const int FlowPairs = 4;
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     static readonly string[] Harms = ["killed", "stopped", "uplink_cut", "forwarding_off"];
@@ -59,29 +59,15 @@ sealed class FailoverBenchmark : IBenchmark
 
     static async Task<double> RoundAsync(NodeMesh mesh, CniApi api, string harm, CancellationToken cancellationToken)
     {
-        var (near, far) = (mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"]);
-        var streams = Enumerable.Range(0, Flows / 2).SelectMany(_ => new[] { PingStream.Start(near, far.Address!), PingStream.Start(far, near.Address!) }).ToList();
-        try
-        {
-            // Else nothing is lost because nothing went there.
-            await BothCarryAsync(mesh.Lab, cancellationToken);
-            await GoOnAsync(streams, "before");
-            await HarmAsync(mesh, harm, cancellationToken);
-            await GoOnAsync(streams, $"after {harm}");
-            var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
-            await UndoAsync(mesh, api, harm, cancellationToken);
-            return Math.Max(0, reports.Max(r => r.LongestGap).TotalSeconds - 0.01);
-        }
-        finally
-        {
-            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
-        }
-
-        async Task GoOnAsync(List<PingStream> all, string when)
-        {
-            var answered = all.ConvertAll(s => s.Answered);
-            await Until.TrueAsync(() => all.Zip(answered).All(s => s.First.Answered > s.Second + 100), Limit, $"answers on all flows {when}", cancellationToken);
-        }
+        await using var flows = Flows.Start(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], FlowPairs);
+        // Else nothing is lost because nothing went there.
+        await BothCarryAsync(mesh.Lab, cancellationToken);
+        await flows.GoOnAsync(Limit, "before", cancellationToken);
+        await HarmAsync(mesh, harm, cancellationToken);
+        await flows.GoOnAsync(Limit, $"after {harm}", cancellationToken);
+        var reports = await flows.StopAsync();
+        await UndoAsync(mesh, api, harm, cancellationToken);
+        return Math.Max(0, reports.Max(r => r.LongestGap).TotalSeconds - 0.01);
     }
 
     static async Task BothCarryAsync(Lab.Lab lab, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ namespace MeshFabric.Bench;
 /// <summary>What is lost while every pre-shared key is renewed and every agent starts again.</summary>
 sealed class RotationBenchmark : IBenchmark
 {
-    const int Flows = 4;
+    const int FlowPairs = 4;
 
     // WireGuard renews a session after 120 s (REKEY_AFTER_TIME).
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
@@ -36,32 +36,24 @@ sealed class RotationBenchmark : IBenchmark
         var (sent, lost, told, inForce) = (0, 0, new List<double>(), new List<double>());
         for (var round = 0; round < context.Rounds; round++)
         {
-            var (near, far) = (mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"]);
-            var streams = Enumerable.Range(0, Flows).SelectMany(_ => new[] { PingStream.Start(near, far.Address!), PingStream.Start(far, near.Address!) }).ToList();
-            try
+            await using var flows = Flows.Start(mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"], FlowPairs);
+            await flows.GoOnAsync(Limit, "before", cancellationToken);
+            var clock = Stopwatch.StartNew();
+            var epoch = await RotateAsync(mesh, cancellationToken);
+            told.Add(clock.Elapsed.TotalSeconds);
+            await Until.TrueAsync(async () => await EpochsAsync(mesh, cancellationToken) is { Count: 8 } epochs && epochs.TrueForAll(e => e == epoch), Limit, $"handshakes with the keys of epoch {epoch} on both sides of all tunnels", cancellationToken);
+            inForce.Add(clock.Elapsed.TotalSeconds);
+            foreach (var gateway in mesh.Lab.Topology.Gateways)
             {
-                await GoOnAsync(streams, cancellationToken);
-                var clock = Stopwatch.StartNew();
-                var epoch = await RotateAsync(mesh, cancellationToken);
-                told.Add(clock.Elapsed.TotalSeconds);
-                await Until.TrueAsync(async () => await EpochsAsync(mesh, cancellationToken) is { Count: 8 } epochs && epochs.TrueForAll(e => e == epoch), Limit, $"handshakes with the keys of epoch {epoch} on both sides of all tunnels", cancellationToken);
-                inForce.Add(clock.Elapsed.TotalSeconds);
-                foreach (var gateway in mesh.Lab.Topology.Gateways)
-                {
-                    await mesh.Agent(gateway.Name).StopAsync("TERM", cancellationToken);
-                    await mesh.StartAgentAsync(gateway.Name, cancellationToken);
-                    await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
-                }
+                await mesh.Agent(gateway.Name).StopAsync("TERM", cancellationToken);
+                await mesh.StartAgentAsync(gateway.Name, cancellationToken);
+                await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
+            }
 
-                await GoOnAsync(streams, cancellationToken);
-                var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
-                (sent, lost) = (sent + reports.Sum(r => r.Sent), lost + reports.Sum(r => r.Lost));
-                context.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: told after {told[^1]:0.0} s, in force after {inForce[^1]:0} s; {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost"));
-            }
-            finally
-            {
-                await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
-            }
+            await flows.GoOnAsync(Limit, "after", cancellationToken);
+            var reports = await flows.StopAsync();
+            (sent, lost) = (sent + reports.Sum(r => r.Sent), lost + reports.Sum(r => r.Lost));
+            context.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: told after {told[^1]:0.0} s, in force after {inForce[^1]:0} s; {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost"));
         }
 
         return
@@ -87,11 +79,5 @@ sealed class RotationBenchmark : IBenchmark
             .SelectMany(s => new[] { "a", "b" }.Where(side => s.TryGetProperty(side, out var seen) && seen.ValueKind == JsonValueKind.Object).Select(side => s.GetProperty(side)))
             .Select(seen => seen.TryGetProperty("keyEpoch", out var epoch) ? epoch.GetInt32() : 0)
             .ToList();
-    }
-
-    static async Task GoOnAsync(List<PingStream> streams, CancellationToken cancellationToken)
-    {
-        var answered = streams.ConvertAll(s => s.Answered);
-        await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 100), Limit, "answers on all flows", cancellationToken);
     }
 }
