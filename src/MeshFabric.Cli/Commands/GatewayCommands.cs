@@ -102,16 +102,17 @@ static class GatewayCommands
     public static async Task AppliedAsync(Session session, CancellationToken cancellationToken)
     {
         var revision = (await session.Client.GetMeshAsync(cancellationToken)).Revision;
-        await Waiting.UntilAsync(Patience, Look, async () =>
+        var limit = session.Timeout;
+        await Waiting.UntilAsync(limit, Look, async () =>
         {
             var behind = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State == "connected" && g.Status.AppliedRevision < revision).ToList();
             return behind.Count == 0 ? null
-                : new CommandException(ExitCode.TimedOut, $"after {Patience.TotalSeconds:0} s these gateways do not run revision {revision} yet: {string.Join(", ", behind.Select(g => g.Metadata.Name))}", "mfctl gateway list");
+                : new CommandException(ExitCode.TimedOut, $"after {Duration.Text(limit)} these gateways do not run revision {revision} yet: {string.Join(", ", behind.Select(g => g.Metadata.Name))}", "mfctl gateway list");
         }, cancellationToken);
     }
 
-    /// <summary>For gateways that are heard of to do what was changed.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), Look = TimeSpan.FromMilliseconds(200);
+    /// <summary>How often it is looked whether gateways did what was changed.</summary>
+    public static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
     static Command Remove(Cli cli)
     {

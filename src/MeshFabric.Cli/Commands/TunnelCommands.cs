@@ -131,13 +131,14 @@ static class TunnelCommands
     static async Task<KeysResource> HeldAsync(Session session, int epoch, CancellationToken cancellationToken)
     {
         KeysResource? keys = null;
-        await Waiting.UntilAsync(GatewayCommands.Patience, GatewayCommands.Look, async () =>
+        var limit = session.Timeout;
+        await Waiting.UntilAsync(limit, GatewayCommands.Look, async () =>
         {
             keys = await session.Client.GetKeysAsync(cancellationToken);
             var silent = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State != "connected").Select(g => g.Metadata.Name).ToHashSet(StringComparer.Ordinal);
             var waiting = keys.Waiting.Where(w => !silent.Contains(w)).ToList();
             return keys.Epoch >= epoch && waiting.Count == 0 ? null
-                : new CommandException(ExitCode.TimedOut, $"after {GatewayCommands.Patience.TotalSeconds:0} s these gateways do not have the secret of epoch {epoch} yet: {string.Join(", ", waiting)}; their tunnels go on with the keys they have", "mfctl gateway list");
+                : new CommandException(ExitCode.TimedOut, $"after {Duration.Text(limit)} these gateways do not have the secret of epoch {epoch} yet: {string.Join(", ", waiting)}; their tunnels go on with the keys they have", "mfctl gateway list");
         }, cancellationToken);
         await GatewayCommands.AppliedAsync(session, cancellationToken);
         if (keys!.Waiting.Count > 0)
