@@ -100,9 +100,12 @@ static class AgentDaemonSet
             Variable("MESHFABRIC_STATE", StateDirectory),
             Variable(InstallationNames.MetricsVariable, string.Create(CultureInfo.InvariantCulture, $"{HealthAddress}:{settings.MetricsPort}")),
         ];
-        if (settings.PodCidrs.Count > 0)
+        foreach (var (name, cidrs) in new[] { (InstallationNames.PodCidrsVariable, settings.PodCidrs), (InstallationNames.ServiceCidrsVariable, settings.ServiceCidrs) })
         {
-            variables.Add(Variable(InstallationNames.PodCidrsVariable, string.Join(',', settings.PodCidrs)));
+            if (cidrs.Count > 0)
+            {
+                variables.Add(Variable(name, string.Join(',', cidrs)));
+            }
         }
 
         return variables;

@@ -24,11 +24,10 @@ public static class AgentRoles
         Rule(InstallationNames.Group, [InstallationNames.Nodes], "list", "watch", "create", "update"),
     ];
 
-    /// <summary>In the agents' own namespace: the gateway slots, and the Service that asks for the Service CIDR.</summary>
+    /// <summary>In the agents' own namespace: the gateway slots. No Services: with an external IP of its own choice whoever makes one draws the traffic of others to him.</summary>
     public static IList<V1PolicyRule> InNamespace() =>
     [
         Rule("coordination.k8s.io", ["leases"], "list", "create", "update"),
-        Rule("", ["services"], "create", "delete"),
     ];
 
     static V1PolicyRule Rule(string group, string[] resources, params string[] verbs) => new() { ApiGroups = [group], Resources = resources, Verbs = verbs };

@@ -42,6 +42,7 @@ public static class InstallationNames
     public const string ListenPortVariable = "MESHFABRIC_LISTEN_PORT";
     public const string MetricsVariable = "MESHFABRIC_METRICS";
     public const string PodCidrsVariable = "MESHFABRIC_POD_CIDRS";
+    public const string ServiceCidrsVariable = "MESHFABRIC_SERVICE_CIDRS";
 
     /// <summary>Where the nodes keep their CNI plug-in's configuration.</summary>
     public const string CniConfigVolume = "cni-config";

@@ -4,6 +4,7 @@ using System.Net;
 using MeshFabric.Agent.Nodes;
 using MeshFabric.Agent.Setup;
 using MeshFabric.Agent.State;
+using MeshFabric.Installation;
 using MeshFabric.Net;
 using MeshFabric.ServiceDefaults;
 using Microsoft.Extensions.Hosting;
@@ -20,10 +21,11 @@ static class RunCommand
     static readonly Option<string?> Kubeconfig = Text("--kubeconfig", "MESHFABRIC_KUBECONFIG", "With --node: the cluster's API by this file instead of the pod's service account");
     static readonly Option<string?> Context = Text("--context", "MESHFABRIC_CONTEXT", "Context of the kubeconfig");
     static readonly Option<string?> TokenFile = Text("--token-file", "MESHFABRIC_TOKEN_FILE", "With --node: file with the cluster's standing join token");
-    static readonly Option<string?> Gateways = Text("--gateways", "MESHFABRIC_GATEWAYS", "With --node: how many gateways the cluster wants, 1 to 8; default 2");
-    static readonly Option<string?> ListenPort = Text("--listen-port", "MESHFABRIC_LISTEN_PORT", "With --node: first UDP port of WireGuard; default 51820");
-    static readonly Option<string?> PodCidrs = Text("--pod-cidrs", "MESHFABRIC_POD_CIDRS", "With --node: pod CIDRs, separated by commas, that the cluster's API cannot tell");
-    static readonly Option<string?> Leave = Text("--leave", "MESHFABRIC_LEAVE", "With --node: true takes everything off the node and waits");
+    static readonly Option<string?> Gateways = Text("--gateways", InstallationNames.GatewaysVariable, "With --node: how many gateways the cluster wants, 1 to 8; default 2");
+    static readonly Option<string?> ListenPort = Text("--listen-port", InstallationNames.ListenPortVariable, "With --node: first UDP port of WireGuard; default 51820");
+    static readonly Option<string?> PodCidrs = Text("--pod-cidrs", InstallationNames.PodCidrsVariable, "With --node: pod CIDRs, separated by commas, that the cluster's API cannot tell");
+    static readonly Option<string?> ServiceCidrs = Text("--service-cidrs", InstallationNames.ServiceCidrsVariable, "With --node: Service CIDRs, separated by commas, that the cluster's API cannot tell");
+    static readonly Option<string?> Leave = Text("--leave", InstallationNames.LeaveVariable, "With --node: true takes everything off the node and waits");
 
     public static Command Create()
     {
@@ -31,12 +33,12 @@ static class RunCommand
         var backend = AgentCommand.Backend();
         var metrics = new Option<string>("--metrics")
         {
-            Description = "ADDRESS:PORT for metrics and health, or none (MESHFABRIC_METRICS)",
-            DefaultValueFactory = _ => Environment.GetEnvironmentVariable("MESHFABRIC_METRICS") ?? DefaultMetrics,
+            Description = $"ADDRESS:PORT for metrics and health, or none ({InstallationNames.MetricsVariable})",
+            DefaultValueFactory = _ => Environment.GetEnvironmentVariable(InstallationNames.MetricsVariable) ?? DefaultMetrics,
         };
         var command = new Command("run", "Run the agent; waits for enrolment if this host has none yet. With --node: as the agent of a Kubernetes node")
         {
-            stateOption, backend, metrics, Node, Namespace, Kubeconfig, Context, TokenFile, Gateways, ListenPort, PodCidrs, Leave,
+            stateOption, backend, metrics, Node, Namespace, Kubeconfig, Context, TokenFile, Gateways, ListenPort, PodCidrs, ServiceCidrs, Leave,
         };
         command.SetAction((result, cancellationToken) => AgentCommand.RunAsync(async () =>
         {
@@ -72,19 +74,24 @@ static class RunCommand
             return null;
         }
 
-        var cidrs = (result.GetValue(PodCidrs) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-            .Select(text => Cidr.TryParse(text, out var cidr, out var error) ? cidr : throw new AgentStateException($"--pod-cidrs {text}: {error}")).Order().ToValueList();
         return new NodeSettings(
             node,
-            result.GetValue(Namespace) ?? "meshfabric-system",
+            result.GetValue(Namespace) ?? InstallationNames.Namespace,
             result.GetValue(Kubeconfig),
             result.GetValue(Context),
             result.GetValue(TokenFile) ?? "/etc/meshfabric/join/token",
             Number(result, Gateways, 2, 1, 8),
             Number(result, ListenPort, 51820, 1, 65000),
-            cidrs,
-            result.GetValue(Leave) == "true");
+            Cidrs(result, PodCidrs),
+            result.GetValue(Leave) == "true")
+        {
+            ServiceCidrs = Cidrs(result, ServiceCidrs),
+        };
     }
+
+    static ValueList<Cidr> Cidrs(ParseResult result, Option<string?> option) =>
+        (result.GetValue(option) ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(text => Cidr.TryParse(text, out var cidr, out var error) ? cidr : throw new AgentStateException($"{option.Name} {text}: {error}")).Order().ToValueList();
 
     static int Number(ParseResult result, Option<string?> option, int otherwise, int least, int most) =>
         result.GetValue(option) is not { } text ? otherwise

@@ -12,12 +12,18 @@ namespace MeshFabric.Agent.Inventory;
 /// <param name="PodCidrs">Known better than the Kubernetes API can tell.</param>
 public sealed record InventorySettings(string? File, string? Kubeconfig, string? Context, bool InCluster, ValueList<Cidr> PodCidrs)
 {
+    /// <summary>As <paramref name="PodCidrs"/>, of the Service CIDRs.</summary>
+    public ValueList<Cidr> ServiceCidrs { get; init; } = [];
+
+    /// <summary>For the agent of a node, which may do less in the API than one outside.</summary>
+    public bool OfNode { get; init; }
+
     public static readonly InventorySettings None = new(null, null, null, false, []);
 
     /// <summary>Null when there is nothing to read.</summary>
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
     public IInventorySource? Open(INodeObservations observations, TimeProvider time, ILoggerFactory logs) =>
-        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs }, observations, time, logs)
+        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs, ServiceCidrs = ServiceCidrs, AsksForServiceCidr = !OfNode }, observations, time, logs)
         : File is not null ? new FileInventorySource(File, time, logs.CreateLogger<FileInventorySource>())
         : null;
 

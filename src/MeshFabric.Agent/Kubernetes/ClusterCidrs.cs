@@ -34,6 +34,9 @@ static partial class ClusterCidrs
             (() => CniCidrs.UsesPodCidrs(plugin, settings.Cni) ? Cover(snapshot.Nodes.SelectMany(OfNode)) : [], "the nodes' podCIDRs"));
     }
 
+    public static (ValueList<Cidr> Cidrs, string Source) Services(KubernetesSnapshot snapshot) =>
+        snapshot.ConfiguredServiceCidrs.Count > 0 ? (snapshot.ConfiguredServiceCidrs, "configuration") : Services(snapshot.Settings);
+
     public static (ValueList<Cidr> Cidrs, string Source) Services(ClusterSettings settings) => First(
         (() => Sorted(settings.ServiceCidrObjects.SelectMany(ParseList)), "ServiceCIDR objects"),
         (() => Flag(settings.SystemPods, "kube-apiserver", "service-cluster-ip-range"), "kube-apiserver --service-cluster-ip-range"),

@@ -1,9 +1,8 @@
 using System.Net;
-using System.Text.RegularExpressions;
 using k8s;
 using k8s.Autorest;
-using k8s.Models;
 using MeshFabric.Agent.Kubernetes.Networking;
+using MeshFabric.Installation;
 
 namespace MeshFabric.Agent.Kubernetes;
 
@@ -12,13 +11,11 @@ namespace MeshFabric.Agent.Kubernetes;
 /// What does not exist is nothing to say; what is forbidden is a warning with the rule that is missing; an API that cannot be reached
 /// fails the whole reading, so that a hiccup never looks like a cluster that lost its pod CIDR.
 /// </remarks>
-/// <param name="probeNamespace">Where the refused Service is tried.</param>
-sealed partial class ClusterSettingsReader(IKubernetes client, string probeNamespace)
+/// <param name="probeNamespace">Where the refused Service is tried; null: it is not.</param>
+sealed class ClusterSettingsReader(IKubernetes client, string? probeNamespace)
 {
     const string SystemNamespace = "kube-system";
 
-    // Of a network that no cluster uses for its Services; the API server refuses it and names its range.
-    const string ImpossibleAddress = "1.1.1.1";
     const int PodLimit = 500;
 
     readonly CniSettingsReader _cni = new(client);
@@ -40,10 +37,10 @@ sealed partial class ClusterSettingsReader(IKubernetes client, string probeNames
             ServiceCidrObjects = serviceCidrs?.Items.SelectMany(c => c.Spec?.Cidrs ?? []).ToList() ?? [],
             Cni = await _cni.ReadAsync(reads, cancellationToken),
         };
-        if (ClusterCidrs.Services(settings).Cidrs.Count == 0)
+        if (probeNamespace is not null && ClusterCidrs.Services(settings).Cidrs.Count == 0)
         {
             // Once found it is kept: the range of a running cluster does not change, and this one writes.
-            _probed ??= await ProbeAsync(reads, cancellationToken);
+            _probed ??= await ProbeAsync(probeNamespace, reads, cancellationToken);
             settings = settings with { ProbedServiceCidr = _probed };
         }
 
@@ -57,33 +54,16 @@ sealed partial class ClusterSettingsReader(IKubernetes client, string probeNames
         return map?.Data?.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => d.Value).ToList() ?? [];
     }
 
-    /// <summary>A real create: with dryRun=All the API server never asks its allocator and accepts the address.</summary>
-    async Task<string?> ProbeAsync(PermittedReads reads, CancellationToken cancellationToken)
+    async Task<string?> ProbeAsync(string space, PermittedReads reads, CancellationToken cancellationToken)
     {
-        var probe = new V1Service
-        {
-            Metadata = new V1ObjectMeta { GenerateName = "meshfabric-service-cidr-probe-" },
-            Spec = new V1ServiceSpec { ClusterIP = ImpossibleAddress, Ports = [new V1ServicePort { Port = 443 }] },
-        };
         try
         {
-            var made = await client.CoreV1.CreateNamespacedServiceAsync(probe, probeNamespace, cancellationToken: cancellationToken);
-            // It does use that network. Nothing of ours may stay behind, whoever cancelled meanwhile.
-            using var services = new GenericClient(client, "", "v1", "services", disposeClient: false);
-            await services.DeleteNamespacedAsync<V1Status>(probeNamespace, made.Metadata.Name, CancellationToken.None);
-            return null;
-        }
-        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.UnprocessableEntity)
-        {
-            return RangePattern().Match(KubernetesErrors.Message(e)) is { Success: true } match ? match.Groups[1].Value : null;
+            return await ServiceCidrQuestion.AskAsync(client, space, cancellationToken);
         }
         catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Forbidden)
         {
-            reads.Warn("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe with { Namespace = probeNamespace }));
+            reads.Warn("the Service CIDR is not known: " + KubernetesErrors.Describe(e, client.BaseUri, "ask for it by an invalid Service", RbacRule.ServiceProbe with { Namespace = space }));
             return null;
         }
     }
-
-    [GeneratedRegex(@"range of valid IPs is ([0-9a-fA-F.:]+/\d+)")]
-    private static partial Regex RangePattern();
 }

@@ -17,6 +17,12 @@ public sealed record KubernetesOptions
     /// <summary>When not empty, taken as the cluster's pod CIDRs without looking any further.</summary>
     public ValueList<Cidr> PodCidrs { get; init; } = ValueList<Cidr>.Empty;
 
+    /// <summary>As <see cref="PodCidrs"/>, of the Service CIDRs.</summary>
+    public ValueList<Cidr> ServiceCidrs { get; init; } = ValueList<Cidr>.Empty;
+
+    /// <summary>False: where nothing names the Service CIDR it stays unknown. Agents of nodes may make no Services.</summary>
+    public bool AsksForServiceCidr { get; init; } = true;
+
     /// <summary>How often the parts that are not watched (configuration, version, Service CIDR) are read again.</summary>
     public TimeSpan Refresh { get; init; } = TimeSpan.FromMinutes(5);
 }

@@ -9,6 +9,9 @@ public sealed record KubernetesSnapshot(IReadOnlyList<V1Node> Nodes, ClusterSett
 {
     /// <summary>From the agent's own configuration; wins over everything read.</summary>
     public ValueList<Cidr> ConfiguredPodCidrs { get; init; } = ValueList<Cidr>.Empty;
+
+    /// <inheritdoc cref="ConfiguredPodCidrs"/>
+    public ValueList<Cidr> ConfiguredServiceCidrs { get; init; } = ValueList<Cidr>.Empty;
 }
 
 /// <summary>The parts that change rarely and are read now and then.</summary>

@@ -2,13 +2,14 @@ using System.Text.Json.Serialization;
 using k8s;
 using k8s.Models;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Installation;
 
 namespace MeshFabric.Agent.Kubernetes;
 
 /// <summary>Our own kinds in a cluster's API: how the agents of one cluster tell each other what the broker never carries.</summary>
 static class MeshObjects
 {
-    public const string Group = "meshfabric.io";
+    public const string Group = InstallationNames.Group;
     public const string Version = "v1alpha1";
     public const string ApiVersion = $"{Group}/{Version}";
 }
@@ -25,7 +26,7 @@ sealed class MeshObjectList<T> : IKubernetesObject<V1ListMeta>, IItems<T>
 /// <summary>What a gateway wants of the nodes of its cluster. Written by the agent on the gateway, read by the agents of all nodes.</summary>
 sealed class MeshGatewayObject : IKubernetesObject<V1ObjectMeta>
 {
-    public const string Plural = "meshgateways";
+    public const string Plural = InstallationNames.Gateways;
 
     public string ApiVersion { get; set; } = MeshObjects.ApiVersion;
     public string Kind { get; set; } = "MeshGateway";
@@ -72,7 +73,7 @@ sealed record OverlaySpec
 /// <summary>What the agent of a node saw there. Written by that agent alone.</summary>
 sealed class MeshNodeObject : IKubernetesObject<V1ObjectMeta>
 {
-    public const string Plural = "meshnodes";
+    public const string Plural = InstallationNames.Nodes;
 
     public string ApiVersion { get; set; } = MeshObjects.ApiVersion;
     public string Kind { get; set; } = "MeshNode";

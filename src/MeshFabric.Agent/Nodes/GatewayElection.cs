@@ -1,4 +1,5 @@
 using k8s.Models;
+using MeshFabric.Installation;
 
 namespace MeshFabric.Agent.Nodes;
 
@@ -18,7 +19,7 @@ public sealed record GatewaySlot(string Name, string? Holder, bool Expired)
 /// <remarks>Nodes with the label <c>meshfabric.io/gateway=true</c> that are ready; where none has it, all that are ready, schedulable and not part of the control plane; where there is none either, all that are ready.</remarks>
 public static class GatewayElection
 {
-    public const string Label = "meshfabric.io/gateway";
+    const string Label = InstallationNames.GatewayLabel;
     const string Zone = "topology.kubernetes.io/zone";
 
     /// <summary>How long a node waits for each better one to take a slot: its agent may not run, or not be able to enrol.</summary>

@@ -2,6 +2,7 @@ using System.Net;
 using k8s;
 using k8s.Autorest;
 using k8s.Models;
+using MeshFabric.Installation;
 
 namespace MeshFabric.Agent.Nodes;
 
@@ -13,7 +14,7 @@ namespace MeshFabric.Agent.Nodes;
 sealed class SlotLeases(IKubernetes client, string @namespace, string node, TimeProvider time)
 {
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
-    const string Prefix = "meshfabric-gateway-";
+    const string Prefix = InstallationNames.LeasePrefix;
 
     // A holder must be able to try again, by another connection, before its time is over.
     static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(4);

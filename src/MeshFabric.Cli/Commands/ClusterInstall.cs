@@ -19,11 +19,15 @@ sealed record InstallRequest(CreateCluster Cluster, string Kubeconfig, string? C
     public string Name => Cluster.Name;
 
     /// <summary>What is not among these stays as it is in the cluster.</summary>
-    public GivenSettings Given { get; init; } = new(true, true, true, true);
+    public GivenSettings Given { get; init; } = GivenSettings.All;
 }
 
 /// <summary>Which of its settings a person gave; the others are defaults.</summary>
-sealed record GivenSettings(bool Image, bool Gateways, bool PodCidrs, bool MetricsPort);
+sealed record GivenSettings(bool Image, bool Gateways, bool PodCidrs, bool ServiceCidrs, bool MetricsPort)
+{
+    public static readonly GivenSettings None = new(false, false, false, false, false);
+    public static readonly GivenSettings All = new(true, true, true, true, true);
+}
 
 /// <summary>Joins a Kubernetes cluster whose nodes run the agents as pods. Every step may be repeated: what was begun is gone on with.</summary>
 static class ClusterInstall
@@ -74,7 +78,13 @@ static class ClusterInstall
             await session.Client.CreateClusterAsync(request.Cluster, cancellationToken);
         }
 
-        var settings = request.Settings with { Mesh = mesh, CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken), NodesDown = (await InstalledAgents.StrandedAsync(api, cancellationToken)).Select(p => p.Spec.NodeName).Distinct().Count() };
+        var settings = request.Settings with
+        {
+            Mesh = mesh,
+            ServiceCidrs = request.Settings.ServiceCidrs.Count > 0 ? request.Settings.ServiceCidrs : await ServiceCidrsAsync(session, api, cancellationToken),
+            CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken),
+            NodesDown = (await InstalledAgents.StrandedAsync(api, cancellationToken)).Select(p => p.Spec.NodeName).Distinct().Count(),
+        };
         try
         {
             await InstallAsync(session, api, settings, request.GatewaySelector, steps, cancellationToken);
@@ -115,6 +125,20 @@ static class ClusterInstall
         catch (MeshApiException e) when (e.Problem.Status == 404)
         {
             return (false, found.Agents);
+        }
+    }
+
+    /// <summary>Asked for once, by whoever installs: the agents of nodes may make no Services. None where the cluster has objects that name them.</summary>
+    static async Task<IReadOnlyList<string>> ServiceCidrsAsync(Session session, ClusterApi api, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await api.AskAsync("ask for its Service CIDR by an invalid Service in namespace default", k => ServiceCidrQuestion.AskAsync(k, "default", cancellationToken), cancellationToken) is { } cidr ? [cidr] : [];
+        }
+        catch (CommandException e) when (e.ExitCode == ExitCode.NotAllowed)
+        {
+            session.Warn($"{e.Message}; where the cluster's objects do not name it, it stays unknown: give it with --service-cidr");
+            return [];
         }
     }
 

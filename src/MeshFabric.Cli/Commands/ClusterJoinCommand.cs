@@ -20,7 +20,7 @@ static class ClusterJoinCommand
         var region = new Option<string?>("--region") { HelpName = "TEXT", Description = "Such as eu-central-1" };
         var zone = new Option<string?>("--zone") { HelpName = "TEXT", Description = "Such as eu-central-1a" };
         var podCidrs = new Option<string[]>("--pod-cidr") { HelpName = "CIDR", Description = "Prefix to join to the mesh; repeat for several" };
-        var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Addresses of its Services; repeat for several. Part of the mesh only with --advertise-services" };
+        var serviceCidrs = new Option<string[]>("--service-cidr") { HelpName = "CIDR", Description = "Addresses of its Services; repeat for several; with --kubeconfig what the cluster says. Part of the mesh only with --advertise-services" };
         var advertise = new Option<bool>("--advertise-services") { Description = "Let pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh" };
         var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label; repeat for several" };
         var gateways = new Option<string[]>("--gateway") { HelpName = "NAME[=ADDRESS:PORT]", Description = "A gateway; without an address it only dials out; repeat for several" };
@@ -65,7 +65,7 @@ static class ClusterJoinCommand
 
             if (session.Get(kubeconfig) is not null && !session.IsGiven(gateways))
             {
-                if (new Option[] { inventory, serviceCidrs, via, agent, state }.FirstOrDefault(session.IsGiven) is { } foreign)
+                if (new Option[] { inventory, via, agent, state }.FirstOrDefault(session.IsGiven) is { } foreign)
                 {
                     throw CommandException.Usage($"{foreign.Name} is for gateways outside pods: add --gateway NAME=ADDRESS:PORT, or leave {foreign.Name} out, for agents in the cluster find it by themselves");
                 }
@@ -76,9 +76,9 @@ static class ClusterJoinCommand
                 }
 
                 var installed = new CreateCluster(session.Get(name), Labels(session.Get(labels) ?? []), new CreateClusterSpec("kubernetes", session.Get(provider), session.Get(region), session.Get(zone), [], [], session.Get(advertise)));
-                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(cniConfig), session.Get(metricsPort)), session.Get(gatewaySelector), !session.Get(noWait))
+                var install = new InstallRequest(installed, session.Get(kubeconfig)!, session.Get(kubeContext), Settings(session.Get(name), session.Get(image), session.Get(gatewayCount), session.Get(podCidrs) ?? [], session.Get(serviceCidrs) ?? [], session.Get(cniConfig), session.Get(metricsPort)), session.Get(gatewaySelector), !session.Get(noWait))
                 {
-                    Given = new GivenSettings(session.IsGiven(image), session.IsGiven(gatewayCount), session.IsGiven(podCidrs), session.IsGiven(metricsPort)),
+                    Given = new GivenSettings(session.IsGiven(image), session.IsGiven(gatewayCount), session.IsGiven(podCidrs), session.IsGiven(serviceCidrs), session.IsGiven(metricsPort)),
                 };
                 return isDryRun ? Task.FromResult(ClusterInstall.Print(session, install)) : ClusterInstall.RunAsync(session, install, cancellationToken);
             }
@@ -133,7 +133,7 @@ static class ClusterJoinCommand
 
     static readonly string DefaultImage = $"meshfabric/agent:{VersionCommand.Own}";
 
-    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs, string? cniConfig, int? metricsPort)
+    static InstallationSettings Settings(string cluster, string? image, int? gateways, string[] podCidrs, string[] serviceCidrs, string? cniConfig, int? metricsPort)
     {
         if (gateways is < 1 or > GatewayFacts.MaxPerCluster)
         {
@@ -145,11 +145,11 @@ static class ClusterJoinCommand
             throw CommandException.Usage($"--metrics-port {metricsPort}: a number from 1 to 65535 is needed");
         }
 
-        foreach (var cidr in podCidrs)
+        foreach (var (option, cidr) in podCidrs.Select(c => ("--pod-cidr", c)).Concat(serviceCidrs.Select(c => ("--service-cidr", c))))
         {
             if (!Cidr.TryParse(cidr, out _, out var error))
             {
-                throw CommandException.Usage($"--pod-cidr {cidr}: {error}");
+                throw CommandException.Usage($"{option} {cidr}: {error}");
             }
         }
 
@@ -160,7 +160,7 @@ static class ClusterJoinCommand
 
         return image is { Length: 0 } || image?.Any(char.IsWhiteSpace) == true
             ? throw CommandException.Usage($"--image '{image}' is no reference of an image, such as registry.example.org/meshfabric/agent:1.0")
-            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs, CniConfigDirectory = cniConfig, MetricsPort = metricsPort ?? InstallationSettings.DefaultMetricsPort };
+            : new InstallationSettings(cluster, image ?? DefaultImage) { Gateways = gateways ?? InstallationSettings.DefaultGateways, PodCidrs = podCidrs, ServiceCidrs = serviceCidrs, CniConfigDirectory = cniConfig, MetricsPort = metricsPort ?? InstallationSettings.DefaultMetricsPort };
     }
 
     public const string DefaultAgent = "meshfabric-agent";

@@ -28,7 +28,8 @@ static class InstalledAgents
             Gateways = !given.Gateways && Number(container, InstallationNames.GatewaysVariable) is { } gateways ? gateways : settings.Gateways,
             ListenPort = Number(container, InstallationNames.ListenPortVariable) ?? settings.ListenPort,
             MetricsPort = !given.MetricsPort && Value(container, InstallationNames.MetricsVariable) is { } metrics && IPEndPoint.TryParse(metrics, out var address) ? address.Port : settings.MetricsPort,
-            PodCidrs = !given.PodCidrs && Value(container, InstallationNames.PodCidrsVariable) is { Length: > 0 } cidrs ? cidrs.Split(',') : settings.PodCidrs,
+            PodCidrs = given.PodCidrs ? settings.PodCidrs : List(container, InstallationNames.PodCidrsVariable),
+            ServiceCidrs = given.ServiceCidrs ? settings.ServiceCidrs : List(container, InstallationNames.ServiceCidrsVariable),
             CniConfigDirectory = settings.CniConfigDirectory ?? pods.Volumes?.FirstOrDefault(v => v.Name == InstallationNames.CniConfigVolume)?.HostPath?.Path,
         };
     }
@@ -60,6 +61,8 @@ static class InstalledAgents
     static V1Container? Container(V1DaemonSet? agents) => agents?.Spec?.Template?.Spec?.Containers?.FirstOrDefault(c => c.Name == InstallationNames.Container);
 
     static string? Value(V1Container? container, string name) => container?.Env?.FirstOrDefault(v => v.Name == name)?.Value;
+
+    static string[] List(V1Container container, string name) => Value(container, name)?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     static int? Number(V1Container container, string name) => int.TryParse(Value(container, name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 }

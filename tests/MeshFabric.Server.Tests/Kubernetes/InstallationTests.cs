@@ -55,7 +55,7 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         ];
         string[] own =
         [
-            .. everywhere, .. new[] { "list", "create", "update" }.Select(v => $"{v} leases.coordination.k8s.io"), "create services", "delete services",
+            .. everywhere, .. new[] { "list", "create", "update" }.Select(v => $"{v} leases.coordination.k8s.io"),
         ];
         // What every service account has, ours or not.
         string[] anybody = ["create selfsubjectaccessreviews.authorization.k8s.io", "create selfsubjectrulesreviews.authorization.k8s.io"];
@@ -69,7 +69,7 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
         await ForbiddenAsync(() => agent.CoreV1.ListSecretForAllNamespacesAsync(cancellationToken: Cancel));
         await ForbiddenAsync(() => agent.CoreV1.ReadNamespacedConfigMapAsync("extension-apiserver-authentication", "kube-system", cancellationToken: Cancel));
         await ForbiddenAsync(() => agent.CoreV1.CreateNamespacedPodAsync(new V1Pod { Metadata = new() { Name = "x" } }, InstallationNames.Namespace, cancellationToken: Cancel));
-        await ForbiddenAsync(() => agent.CoreV1.CreateNamespacedServiceAsync(new V1Service { Metadata = new() { Name = "x" } }, "default", cancellationToken: Cancel));
+        await ForbiddenAsync(() => agent.CoreV1.CreateNamespacedServiceAsync(new V1Service { Metadata = new() { Name = "x" } }, InstallationNames.Namespace, cancellationToken: Cancel));
         await ForbiddenAsync(() => agent.CoreV1.DeleteNodeAsync("n1", cancellationToken: Cancel));
     }
 

@@ -102,25 +102,27 @@ public sealed class ClusterInstallTests
     [Fact]
     public void Who_joins_again_to_change_one_thing_leaves_the_others_as_they_are()
     {
-        var installed = new InstallationSettings("aurora", "registry.test/agent:1") { Gateways = 3, ListenPort = 51900, MetricsPort = 9999, PodCidrs = ["10.1.0.0/16", "fd10::/48"], CniConfigDirectory = "/opt/cni" };
+        var installed = new InstallationSettings("aurora", "registry.test/agent:1") { Gateways = 3, ListenPort = 51900, MetricsPort = 9999, PodCidrs = ["10.1.0.0/16", "fd10::/48"], ServiceCidrs = ["10.96.0.0/16", "fd96::/108"], CniConfigDirectory = "/opt/cni" };
         var agents = InstallationObjects.Of(installed).OfType<V1DaemonSet>().Single();
         var defaults = new InstallationSettings("aurora", "meshfabric/agent:2");
 
-        var kept = InstalledAgents.Keep(agents, defaults, new GivenSettings(false, false, false, false));
+        var kept = InstalledAgents.Keep(agents, defaults, GivenSettings.None);
         Assert.Equal(($"{installed}", 51900, 9999, "/opt/cni"), ($"{kept}", kept.ListenPort, kept.MetricsPort, kept.CniConfigDirectory));
         Assert.Equal(installed.PodCidrs, kept.PodCidrs);
+        Assert.Equal(installed.ServiceCidrs, kept.ServiceCidrs);
 
-        var changed = InstalledAgents.Keep(agents, defaults with { Gateways = 2 }, new GivenSettings(true, true, true, true));
+        var changed = InstalledAgents.Keep(agents, defaults with { Gateways = 2 }, GivenSettings.All);
         Assert.Equal(("meshfabric/agent:2", 2), (changed.Image, changed.Gateways));
         Assert.Empty(changed.PodCidrs);
-        Assert.Same(defaults, InstalledAgents.Keep(null, defaults, new GivenSettings(false, false, false, false)));
+        Assert.Empty(changed.ServiceCidrs);
+        Assert.Same(defaults, InstalledAgents.Keep(null, defaults, GivenSettings.None));
     }
 
     [Fact]
     public void The_products_own_image_follows_the_commands_version()
     {
         var agents = InstallationObjects.Of(new InstallationSettings("aurora", "meshfabric/agent:1")).OfType<V1DaemonSet>().Single();
-        Assert.Equal("meshfabric/agent:2", InstalledAgents.Keep(agents, new InstallationSettings("aurora", "meshfabric/agent:2"), new GivenSettings(false, false, false, false)).Image);
+        Assert.Equal("meshfabric/agent:2", InstalledAgents.Keep(agents, new InstallationSettings("aurora", "meshfabric/agent:2"), GivenSettings.None).Image);
     }
 
     [Fact]

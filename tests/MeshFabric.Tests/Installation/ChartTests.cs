@@ -20,9 +20,9 @@ public sealed class ChartTests
     public void The_rendered_chart_is_what_is_installed(int gateways, int port, string[] podCidrs, string existingSecret)
     {
         var token = existingSecret.Length > 0 ? null : "mfj1_secret";
-        var settings = new InstallationSettings("aurora", "registry.test/agent:1") { Gateways = gateways, ListenPort = port, PodCidrs = podCidrs, JoinToken = token, CniConfigDirectory = gateways == 3 ? "/opt/cni/conf" : null, MetricsPort = gateways == 3 ? 9999 : InstallationSettings.DefaultMetricsPort };
+        var settings = new InstallationSettings("aurora", "registry.test/agent:1") { Gateways = gateways, ListenPort = port, PodCidrs = podCidrs, ServiceCidrs = podCidrs, JoinToken = token, CniConfigDirectory = gateways == 3 ? "/opt/cni/conf" : null, MetricsPort = gateways == 3 ? 9999 : InstallationSettings.DefaultMetricsPort };
 
-        var rendered = Render(Values(("cluster", "aurora"), ("image", settings.Image), ("token", token ?? ""), ("existingSecret", existingSecret), ("gateways", gateways), ("listenPort", port), ("metricsPort", settings.MetricsPort), ("podCidrs", podCidrs), ("cniConfigDir", settings.CniConfigDirectory ?? InstallationSettings.DefaultCniConfigDirectory)));
+        var rendered = Render(Values(("cluster", "aurora"), ("image", settings.Image), ("token", token ?? ""), ("existingSecret", existingSecret), ("gateways", gateways), ("listenPort", port), ("metricsPort", settings.MetricsPort), ("podCidrs", podCidrs), ("serviceCidrs", podCidrs), ("cniConfigDir", settings.CniConfigDirectory ?? InstallationSettings.DefaultCniConfigDirectory)));
 
         // Helm makes the namespace itself, and takes custom resources from a folder of their own.
         var expected = InstallationObjects.Of(settings).Where(o => o is not (V1Namespace or V1CustomResourceDefinition));

@@ -17,7 +17,7 @@ public static class NetworkingDetection
     {
         var path = DataPathDetection.Of(snapshot, observations);
         var (pods, podSource) = ClusterCidrs.Pods(snapshot, path.Plugin, observations);
-        var (services, serviceSource) = ClusterCidrs.Services(snapshot.Settings);
+        var (services, serviceSource) = ClusterCidrs.Services(snapshot);
         var proxy = ProxyDetection.Of(snapshot.Settings, observations);
         var findings = NetworkingDoubts.Of(snapshot, observations, path, proxy, pods, podSource)
             .Select(f => f with { Subject = Clean(f.Subject), Message = Clean(f.Message), Hint = Clean(f.Hint) })

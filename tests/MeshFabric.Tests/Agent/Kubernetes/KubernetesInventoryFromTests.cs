@@ -54,6 +54,8 @@ public sealed class KubernetesInventoryFromTests
         Assert.Equal("[10.96.0.0/16, 10.97.0.0/16]", Services(settings));
         Assert.Equal("[10.98.0.0/16]", Services(settings with { ServiceCidrObjects = [] }));
         Assert.Equal("[10.99.0.0/16]", Services(settings with { ServiceCidrObjects = [], SystemPods = [] }));
+        var configured = KubernetesInventory.From(new KubernetesSnapshot([Node("n1", "10.50.0.0/24")], settings) { ConfiguredServiceCidrs = [Cidr.Parse("10.60.0.0/16")] });
+        Assert.Equal(("[10.60.0.0/16]", "configuration"), (configured.Inventory.ServiceCidrs.ToString(), configured.ServiceCidrSource));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using CsCheck;
 using k8s.Models;
 using MeshFabric.Agent.Nodes;
+using MeshFabric.Installation;
 
 namespace MeshFabric.Tests.Agent.Nodes;
 
@@ -32,7 +33,7 @@ public sealed class GatewayElectionTests
     [Fact]
     public void Labelled_nodes_are_preferred_and_the_control_plane_is_spared_while_there_are_others()
     {
-        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "true")), Node("b", "z1"), Node("m", "z1", ("node-role.kubernetes.io/control-plane", ""))];
+        V1Node[] nodes = [Node("a", "z1", (InstallationNames.GatewayLabel, "true")), Node("b", "z1"), Node("m", "z1", ("node-role.kubernetes.io/control-plane", ""))];
         var one = GatewayElection.Slots(1, []);
         Assert.Equal(["gw1", null, null], nodes.Select(n => GatewayElection.Choose(nodes, one, n.Metadata.Name)));
         Assert.Equal([null, "gw1"], new[] { "m", "b" }.Select(n => GatewayElection.Choose(nodes[1..], one, n)));
@@ -42,7 +43,7 @@ public sealed class GatewayElectionTests
     [Fact]
     public void Nobody_takes_the_place_of_labelled_nodes_that_are_down()
     {
-        var labelled = Node("a", "z1", (GatewayElection.Label, "true"));
+        var labelled = Node("a", "z1", (InstallationNames.GatewayLabel, "true"));
         labelled.Status.Conditions[0].Status = "Unknown";
         V1Node[] nodes = [labelled, Node("b", "z1")];
         Assert.All(nodes, n => Assert.Null(GatewayElection.Choose(nodes, GatewayElection.Slots(1, []), n.Metadata.Name)));
@@ -51,7 +52,7 @@ public sealed class GatewayElectionTests
     [Fact]
     public void A_node_that_may_no_longer_be_a_gateway_keeps_its_slot_until_another_can_take_it()
     {
-        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1")];
+        V1Node[] nodes = [Node("a", "z1", (InstallationNames.GatewayLabel, "false")), Node("b", "z1")];
         Assert.False(MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false)]));
         Assert.True(MayKeep(nodes, "a", [new GatewaySlot("gw1", "a", false), new GatewaySlot("gw2", "b", false)]));
         Assert.True(MayKeep(nodes, "b", [new GatewaySlot("gw1", "b", false)]));
@@ -60,7 +61,7 @@ public sealed class GatewayElectionTests
     [Fact]
     public void Slots_are_given_back_one_at_a_time_and_only_while_all_other_gateways_work()
     {
-        V1Node[] nodes = [Node("a", "z1", (GatewayElection.Label, "false")), Node("b", "z1", (GatewayElection.Label, "false")), Node("c", "z1"), Node("d", "z1")];
+        V1Node[] nodes = [Node("a", "z1", (InstallationNames.GatewayLabel, "false")), Node("b", "z1", (InstallationNames.GatewayLabel, "false")), Node("c", "z1"), Node("d", "z1")];
         GatewaySlot[] both = [new("gw1", "a", false), new("gw2", "b", false)];
         GatewaySlot[] next = [new("gw1", "c", false), new("gw2", "b", false)];
         Assert.Equal([false, true], new[] { "a", "b" }.Select(n => MayKeep(nodes, n, both)));
