@@ -23,7 +23,7 @@ static class HostileChecks
             iptables-nft-save | grep -v MESHFABRIC >/run/before || true
             iptables-nft -t nat -F; iptables-nft -F
             iptables-nft-restore </run/before
-            for table in "ip calico" "ip6 calico" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip kube-proxy"; do
+            for table in "ip calico" "ip6 calico" "ip flannel-ipv4" "ip6 flannel-ipv6" "ip kube-proxy" "ip6 kube-proxy"; do
               if nft list table $table >/run/table 2>/dev/null; then nft delete table $table; nft -f /run/table; fi
             done
             conntrack -F 2>/dev/null
@@ -64,9 +64,9 @@ static class HostileChecks
         }
     }
 
-    // By nft: ip6tables would make chains that stay. Flannel and Calico have such a table of their own, others have none.
+    // By nft: ip6tables would make chains that stay. Where Flannel, Calico or kube-proxy have rules the table is theirs.
     const string Drop6 = "nft add table ip6 filter; nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy drop; }'";
-    const string Accept6 = "if nft list chain ip6 filter FLANNEL-FWD >/dev/null 2>&1 || nft list chain ip6 filter cali-FORWARD >/dev/null 2>&1; then nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy accept; }'; else nft delete table ip6 filter; fi";
+    const string Accept6 = "if nft list table ip6 filter | grep -qE 'chain (FLANNEL-FWD|cali-FORWARD|KUBE-FORWARD)'; then nft add chain ip6 filter FORWARD '{ type filter hook forward priority 0; policy accept; }'; else nft delete table ip6 filter; fi";
 
     /// <summary>As Docker and hardened systems have it. The plug-in's own rules may be all that lets its pods through.</summary>
     public static async Task ForwardDropsAsync(Row row)

@@ -14,7 +14,11 @@ static class LeaveChecks
     public static async Task NoTraceAsync(Row row)
     {
         await row.Mesh.LeaveAsync(row.Cluster, row.Api, Cancellation);
-        await row.Api.DeleteServiceAsync(Row.ImportName, Cancellation);
+        foreach (var import in row.IsDualStack ? new[] { Row.ImportName, Row.ImportName6 } : [Row.ImportName])
+        {
+            await row.Api.DeleteServiceAsync(import, Cancellation);
+        }
+
         Assert.Empty(await PoolChecks.OfMeshAsync(row) ?? []);
         foreach (var node in row.Nodes)
         {

@@ -33,11 +33,12 @@ public sealed class MatrixMesh : IAsyncLifetime
     const string HubPlugin = "flannel-vxlan";
     internal const int Gateways = 2;
     const string HubCidr = "10.200.0.0/16";
+    internal static readonly Cidr HubCidr6 = Cidr.Parse("fd10:200::/48");
 
     static readonly LabSpec Spec = new(
         LabSpec.NameOfThisRun("cni"),
         [
-            new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = "fd10:200::/48" },
+            new ClusterSpec(Hub, HubCidr) { Cni = HubPlugin, PodCidr6 = HubCidr6.ToString() },
             .. Rows.Select((row, i) => new ClusterSpec(ClusterOf(row), IsRemapped(row) ? HubCidr : $"10.{101 + i}.0.0/16") { Cni = PluginOf(row), PodCidr6 = CniPlugins.IsDualStack(PluginOf(row)) ? $"fd10:{101 + i}::/48" : null }),
             new ClusterSpec(Site, "10.250.0.0/16") { Gateways = 1, PodsPerWorker = 1 },
         ]);
@@ -57,8 +58,9 @@ public sealed class MatrixMesh : IAsyncLifetime
         _mesh = await NodeMesh.CreateAsync(Spec, Path.Combine(Checkout.Root, "out"), _ => { }, CancellationToken.None);
         _servers = PodServers.Start(_mesh.Lab.Topology, _mesh.Lab.Topology["control"]);
         _api = await CniApi.StartAsync(_mesh.Lab, Hub, CancellationToken.None);
-        var pods = _mesh.Lab.Topology.Pods.Where(p => p.Cluster == Hub).Select(p => p.Address!);
-        await _api.CreateServiceAsync("all", Row.AllPods.ToString(), pods, nodePort: null, local: false, CancellationToken.None);
+        var pods = _mesh.Lab.Topology.Pods.Where(p => p.Cluster == Hub).ToList();
+        await _api.CreateServiceAsync("all", Row.AllPods.ToString(), pods.Select(p => p.Address!), nodePort: null, local: false, CancellationToken.None);
+        await _api.CreateServiceAsync("all6", Row.AllPods6.ToString(), pods.Select(p => p.Address6!), nodePort: null, local: false, CancellationToken.None);
         await _api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, CancellationToken.None);
         await _mesh.JoinAsync(Hub, _api, Gateways, CancellationToken.None);
         await _mesh.JoinSiteAsync(Site, CancellationToken.None);
@@ -132,6 +134,11 @@ public sealed class MatrixMesh : IAsyncLifetime
         _row = new Row(_mesh, PluginOf(plugin), cluster, api) { FarPrefix = Cidr.Parse(HubCidr), Hub = _hub, Proxy = NftablesProxyPlugins.ContainsKey(plugin) ? ProxyMode.Nftables : ProxyMode.Iptables };
         await api.CreateServiceAsync("all", Row.AllPods.ToString(), _row.Pods.Select(p => p.Address!), Row.ClusterPort, local: false, token);
         await api.CreateServiceAsync("one", Row.WorkerPodAlone.ToString(), [_row.PodOnWorker.Address!], Row.LocalPort, local: true, token);
+        if (_row.IsDualStack)
+        {
+            await api.CreateServiceAsync("all6", Row.AllPods6.ToString(), _row.Pods.Select(p => p.Address6!), nodePort: null, local: false, token);
+        }
+
         await api.StartProxiesAsync(knowsPodCidr: true, _row.Proxy, token);
         foreach (var node in _row.Nodes)
         {
@@ -152,6 +159,11 @@ public sealed class MatrixMesh : IAsyncLifetime
 
         await Row.HealsAsync(_row.PodPaths, "it joined");
         await api.CreateServiceAsync(Row.ImportName, Row.Import.ToString(), [_row.FarAddress(_row.FarOnGateway.Address!), _row.FarAddress(_row.FarOnWorker.Address!)], nodePort: null, local: false, token);
+        if (_row.IsDualStack)
+        {
+            await api.CreateServiceAsync(Row.ImportName6, Row.Import6.ToString(), [_row.FarOnGateway.Address6!, _row.FarOnWorker.Address6!], nodePort: null, local: false, token);
+        }
+
         _failed.Remove(cluster);
         return _row;
     }

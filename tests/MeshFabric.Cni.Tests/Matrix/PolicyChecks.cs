@@ -19,7 +19,7 @@ static class PolicyChecks
         {
             await JudgeAsync(
                 row, pod, PolicyDirection.Ingress,
-                [(row.FarOnWorker, row.NearAddress(pod.Address!)), (row.FarOnGateway, row.NearAddress(pod.Address!))],
+                [.. Far(row).SelectMany(far => OfBothFamilies(row, row.NearAddress(pod.Address!), pod).Select(to => (far, to)))],
                 (neighbour, pod.Address!),
                 // Answers to what the pod itself asks are no new flows.
                 Request.Of(pod, row.FarAddress(row.FarOnWorker.Address!), row.NearAddress(pod.Address!)));
@@ -33,11 +33,15 @@ static class PolicyChecks
         {
             await JudgeAsync(
                 row, pod, PolicyDirection.Egress,
-                [(pod, row.FarAddress(row.FarOnWorker.Address!)), (pod, row.FarAddress(row.FarOnGateway.Address!))],
+                [.. Far(row).SelectMany(far => OfBothFamilies(row, row.FarAddress(far.Address!), far).Select(to => (pod, to)))],
                 (pod, neighbour.Address!),
                 Request.Of(row.FarOnWorker, row.NearAddress(pod.Address!), row.FarAddress(row.FarOnWorker.Address!)));
         }
     }
+
+    static LabHost[] Far(Row row) => [row.FarOnWorker, row.FarOnGateway];
+
+    static IEnumerable<IPAddress> OfBothFamilies(Row row, IPAddress address, LabHost pod) => row.IsDualStack ? [address, pod.Address6!] : [address];
 
     static IEnumerable<(LabHost Pod, LabHost Neighbour)> Judged(Row row) => [(row.PodOnWorker, row.PodOnGateway), (row.PodOnGateway, row.PodOnWorker)];
 
@@ -55,8 +59,8 @@ static class PolicyChecks
         try
         {
             await ReachAsync(far, false, near, false, $"{direction} of nobody");
-            await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Of(row.FarPrefix), Cancellation);
-            await ReachAsync(far, true, near, false, $"{direction} of ipBlock {row.FarPrefix}");
+            await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Of(row.FarPrefix, MatrixMesh.HubCidr6), Cancellation);
+            await ReachAsync(far, true, near, false, $"{direction} of ipBlocks {row.FarPrefix} and {MatrixMesh.HubCidr6}");
             await runtime.SetPolicyAsync(pod, direction, PolicyPeer.Pods, Cancellation);
             await ReachAsync(far, false, near, true, $"{direction} of a podSelector");
             await Row.ExpectAsync([other]);
@@ -71,10 +75,10 @@ static class PolicyChecks
 
     static async Task ReachAsync(IReadOnlyList<(LabHost From, IPAddress To)> far, bool farReach, (LabHost From, IPAddress To) near, bool nearReach, string policy)
     {
-        foreach (var (from, to, wanted) in far.Select(f => (f.From, f.To, farReach)).Append((near.From, near.To, nearReach)))
+        await Task.WhenAll(far.Select(f => (f.From, f.To, Wanted: farReach)).Append((near.From, near.To, Wanted: nearReach)).Select(async path =>
         {
-            var seen = await PodClient.SeenAsAsync(from, to, wanted ? Row.Heal : Refused, Cancellation);
-            Assert.True(seen is not null == wanted, $"with {policy}, {from.Name} {(wanted ? "does not reach" : "reaches")} {to}");
-        }
+            var seen = await PodClient.SeenAsAsync(path.From, path.To, path.Wanted ? Row.Heal : Refused, Cancellation);
+            Assert.True(seen is not null == path.Wanted, $"with {policy}, {path.From.Name} {(path.Wanted ? "does not reach" : "reaches")} {path.To}");
+        }));
     }
 }

@@ -15,7 +15,12 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
     public static readonly IPAddress WorkerPodAlone = IPAddress.Parse("10.96.0.81");
     public static readonly IPAddress Import = IPAddress.Parse("10.96.0.90");
 
+    /// <summary>The same by IPv6, where pods have it.</summary>
+    public static readonly IPAddress AllPods6 = IPAddress.Parse("fd96::80");
+    public static readonly IPAddress Import6 = IPAddress.Parse("fd96::90");
+
     public const string ImportName = "import";
+    public const string ImportName6 = "import6";
 
     public const int ClusterPort = 30080;
     public const int LocalPort = 30081;
@@ -147,8 +152,11 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
         .. new[] { FarOnGateway, FarOnWorker }.SelectMany(f => Pods.Select(p => Request.Of(f, NearAddress(p.Address!), FarAddress(f.Address!)))),
     ];
 
+    /// <summary>Its pods have IPv6 addresses too. No cluster's are remapped.</summary>
+    public bool IsDualStack => PodOnGateway.Address6 is not null;
+
     /// <summary>As <see cref="PodPaths"/>, by IPv6; empty where the cluster's pods have none.</summary>
-    public IReadOnlyList<Request> PodPaths6 => PodOnGateway.Address6 is null ? [] :
+    public IReadOnlyList<Request> PodPaths6 => !IsDualStack ? [] :
     [
         .. Pods.SelectMany(p => new[] { FarOnGateway, FarOnWorker }.Select(f => Request.Of(p, f.Address6!, p.Address6!))),
         .. new[] { FarOnGateway, FarOnWorker }.SelectMany(f => Pods.Select(p => Request.Of(f, p.Address6!, f.Address6!))),

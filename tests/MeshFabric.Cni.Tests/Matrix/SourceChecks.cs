@@ -10,7 +10,6 @@ static class SourceChecks
 {
     const string FarImportName = "import-of-row";
     static readonly IPAddress FarImport = IPAddress.Parse("10.96.0.91");
-    static readonly Cidr Tunnels = Cidr.Parse("198.19.0.0/16");
 
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -39,26 +38,11 @@ static class SourceChecks
         }
     }
 
-    /// <summary>And without the exemption they are hidden, by the plug-in's own masquerading.</summary>
-    public static async Task Pods6Async(Row row)
-    {
-        if (row.PodPaths6.Count == 0)
-        {
-            throw new NotAskedException("no IPv6 made");
-        }
-
-        await Row.HealsAsync(row.PodPaths6, "it joined");
-        await PingedAsync(row, row.PodOnWorker, row.FarOnWorker, row.FarOnWorker.Address6!, row.PodOnWorker.Address6!);
-        await PingedAsync(row, row.FarOnWorker, row.PodOnWorker, row.PodOnWorker.Address6!, row.FarOnWorker.Address6!);
-        await row.WithoutExemptionAsync(() => HiddenAsync(row, row.PodOnWorker, row.FarOnWorker.Address6!, row.PodOnWorker.Address6!));
-        await Row.HealsAsync(row.PodPaths6, "the exemption was deleted");
-    }
-
     /// <summary>A node is seen with an address of its own that the far side can answer; where the plug-in gives it none, with its gateway's.</summary>
     public static async Task HostNetworkAsync(Row row)
     {
-        await Row.ExpectAsync([.. await HostPathsAsync(row, row.FarAddress), .. await FarHostPathsAsync(row, row.Pods.Select(p => row.NearAddress(p.Address!)))]);
-        if (HasNoAddress(row))
+        await Row.ExpectAsync([.. await HostSources.AskingAsync(row, far => row.FarAddress(far.Address!)), .. await HostSources.FarAskingAsync(row, row.Pods.Select(p => row.NearAddress(p.Address!)))]);
+        if (HostSources.AreMissing(row))
         {
             throw new NotAskedException("gateway's address");
         }
@@ -73,9 +57,9 @@ static class SourceChecks
             await Row.HealsAsync(
                 [
                     .. row.Pods.Select(p => Request.Of(p, Row.Import, row.NearAddress(p.Address!))),
-                    .. await HostPathsAsync(row, _ => Row.Import),
+                    .. await HostSources.AskingAsync(row, _ => Row.Import),
                     .. new[] { row.FarOnGateway, row.FarOnWorker }.Select(f => Request.Of(f, FarImport, row.FarAddress(f.Address!))),
-                    .. await FarHostPathsAsync(row, [FarImport]),
+                    .. await HostSources.FarAskingAsync(row, FarImport),
                 ],
                 "the imports were made");
         }
@@ -91,10 +75,10 @@ static class SourceChecks
         var inMesh = await row.Mesh.AdvertiseServicesAsync(row.Cluster, Cancellation);
         List<Request> paths =
         [
-            .. await FarHostPathsAsync(row, [inMesh(Row.AllPods)]),
+            .. await HostSources.FarAskingAsync(row, inMesh(Row.AllPods)),
             .. new[] { row.FarOnGateway, row.FarOnWorker }.SelectMany(f => new[] { Row.AllPods, Row.WorkerPodAlone }.Select(s => Request.Of(f, inMesh(s), row.FarAddress(f.Address!)))),
             .. row.Pods.Select(p => Request.Of(p, row.Hub.InMesh(Row.AllPods), row.NearAddress(p.Address!))),
-            .. await HostPathsAsync(row, _ => row.Hub.InMesh(Row.AllPods)),
+            .. await HostSources.AskingAsync(row, _ => row.Hub.InMesh(Row.AllPods)),
         ];
         await Row.HealsAsync(paths, "the Services were advertised");
         await Row.ExpectAsync(paths, tries: 6);
@@ -139,44 +123,9 @@ static class SourceChecks
         }
     }
 
-    static async Task PingedAsync(Row row, LabHost from, LabHost at, IPAddress to, IPAddress wanted)
+    public static async Task PingedAsync(Row row, LabHost from, LabHost at, IPAddress to, IPAddress wanted)
     {
         var seen = await PingListener.SeenAsAsync(row.Lab, from, at, to, TimeSpan.FromSeconds(8), Cancellation);
         Assert.True(wanted.Equals(seen), $"{from.Name} pings {to}: seen as {seen?.ToString() ?? "nobody"} instead of {wanted}");
     }
-
-    // The addresses on pods' own cables come and go with the pods.
-    static bool HasNoAddress(Row row) => row.Plugin is "ptp" or "kindnet" or "calico-bgp";
-
-    /// <summary>From the gateway and the worker themselves, as their agents' own host network would ask.</summary>
-    static async Task<IEnumerable<Request>> HostPathsAsync(Row row, Func<IPAddress, IPAddress> to)
-    {
-        var addresses = new Dictionary<string, List<IPAddress>>();
-        foreach (var node in row.Nodes)
-        {
-            addresses[node.Name] = await AddressesAsync(row, node.Name);
-        }
-
-        var pods = Cidr.Parse(row.Lab.Topology.Cluster(row.Cluster).Spec.PodCidr!);
-        var inTunnels = addresses.Values.SelectMany(a => a).Where(Tunnels.Contains).ToList();
-        return new[] { row.Gateway, row.Worker }.SelectMany(node =>
-        {
-            // A gateway may also speak with its own address in the tunnels; for a worker that has none of the pods' addresses one of the gateways speaks.
-            var own = addresses[node.Name];
-            var ownInTunnels = own.Where(Tunnels.Contains).ToList();
-            var known = !HasNoAddress(row) ? [.. own.Where(a => pods.Contains(a)).Select(row.NearAddress), .. ownInTunnels] : node == row.Worker ? inTunnels : ownInTunnels;
-            return new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far.Address!), known)).DistinctBy(r => r.To);
-        });
-    }
-
-    /// <summary>From the far side's worker itself.</summary>
-    static async Task<IEnumerable<Request>> FarHostPathsAsync(Row row, IEnumerable<IPAddress> to)
-    {
-        var pods = Cidr.Parse(row.Lab.Topology.Cluster(MatrixMesh.Hub).Spec.PodCidr!);
-        var known = (await AddressesAsync(row, row.FarWorker.Name)).Where(pods.Contains).Select(row.FarAddress).ToList();
-        return to.Select(address => Request.OfAny(row.FarWorker, address, known));
-    }
-
-    static async Task<List<IPAddress>> AddressesAsync(Row row, string node) =>
-        [.. (await row.Lab.ShellAsync(node, "ip -o -4 addr show scope global | sed -E 's/.* inet ([0-9.]+).*/\\1/'", Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(IPAddress.Parse)];
 }

@@ -37,7 +37,7 @@ sealed class CalicoPlugin(CalicoKind kind) : ICniPlugin
         _ => "calico-bgp",
     };
 
-    /// <summary>Routed pairs and rules of IPv6 as well; between nodes there is nothing, for they have no IPv6.</summary>
+    /// <summary>Routed pairs and rules of IPv6 as well; between nodes there is nothing.</summary>
     public bool IsDualStack => true;
 
     bool HasTunnel => kind != CalicoKind.Bgp;

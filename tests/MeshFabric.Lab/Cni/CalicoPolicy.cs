@@ -1,59 +1,57 @@
+using System.Net;
 using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Cni;
 
 /// <summary>What Felix writes for a policy on a pod: on the pod's node, in the chain of what goes to it, or of what comes from it.</summary>
 static class CalicoPolicy
 {
-    const string Selected = "cali40s:pods";
-
     // What comes to a workload is judged by where it is from, what comes from one by where it goes.
     static readonly Side ToWorkload = new("tw", "pri", "-s", "src", "saddr");
     static readonly Side FromWorkload = new("fw", "pro", "-d", "dst", "daddr");
 
     /// <returns>A shell script; on other nodes than the pod's it does nothing.</returns>
-    public static string Iptables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer)
-    {
-        if (!node.Pods.Contains(pod))
-        {
-            return "true";
-        }
+    public static string Iptables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) =>
+        OfBothFamilies(cluster, node, pod, network => Iptables(cluster, network, pod, Of(direction), peer));
 
-        var side = Of(direction);
+    static string Iptables(CniCluster cluster, Cidr network, LabHost pod, Side side, PolicyPeer? peer)
+    {
         var chain = $"cali-{side.Chain}-{CalicoState.Device(pod)}";
+        var (restore, set, kind) = network.IsIPv4 ? ("iptables-nft-restore", "cali40s:pods", "hash:ip") : ("ip6tables-nft-restore", "cali60s:pods", "hash:ip family inet6");
         return $"""
-            ipset -exist create {Selected} hash:ip
-            {string.Join('\n', cluster.Nodes.SelectMany(n => n.Pods).Select(p => $"ipset -exist add {Selected} {p.Address}"))}
-            iptables-nft-restore --noflush <<'END'
+            ipset -exist create {set} {kind}
+            {string.Join('\n', Pods(cluster, network).Select(p => $"ipset -exist add {set} {p}"))}
+            {restore} --noflush <<'END'
             *filter
             :{chain} - [0:0]
             -A {chain} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
             -A {chain} -m conntrack --ctstate INVALID -j DROP
             -A {chain} -j MARK --set-xmark 0x0/0x10000
-            {string.Join('\n', peer is null ? Profile(chain, side) : Rules(chain, side, peer))}
+            {string.Join('\n', peer is null ? Profile(chain, side) : Rules(chain, side, set, peer, network))}
             COMMIT
             END
-            {(peer is null ? $"ipset destroy {Selected}" : "")}
+            {(peer is null ? $"ipset destroy {set}" : "")}
             """;
     }
 
-    public static string Nftables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer)
-    {
-        if (!node.Pods.Contains(pod))
-        {
-            return "true";
-        }
+    public static string Nftables(CniCluster cluster, CniNode node, LabHost pod, PolicyDirection direction, PolicyPeer? peer) =>
+        OfBothFamilies(cluster, node, pod, network => Nftables(cluster, network, pod, Of(direction), peer));
 
-        var side = Of(direction);
-        var chain = $"ip calico filter-cali-{side.Chain}-{CalicoState.Device(pod)}";
-        var pods = string.Join(", ", cluster.Nodes.SelectMany(n => n.Pods).Select(p => p.Address));
-        var accepts = peer?.Kind switch
+    static string OfBothFamilies(CniCluster cluster, CniNode node, LabHost pod, Func<Cidr, string> script) => node.Pods.Contains(pod) ? string.Join('\n', cluster.Networks.Select(script)) : "true";
+
+    static string Nftables(CniCluster cluster, Cidr network, LabHost pod, Side side, PolicyPeer? peer)
+    {
+        var ip = network.IsIPv4 ? "ip" : "ip6";
+        var chain = $"{ip} calico filter-cali-{side.Chain}-{CalicoState.Device(pod)}";
+        var others = peer?.Kind switch
         {
-            null => "",
-            PolicyPeerKind.Block => $"ip {side.Address} {peer.Block} ",
-            PolicyPeerKind.Pods => $"ip {side.Address} {{ {pods} }} ",
-            _ => $"ip {side.Address} 255.255.255.255 ",
+            PolicyPeerKind.Blocks => peer.Blocks.Where(b => b.Family == network.Family).Select(b => b.ToString()).ToList(),
+            PolicyPeerKind.Pods => Pods(cluster, network).Select(p => p.ToString()).ToList(),
+            _ => [],
         };
+        // A set has one address at least: one that nobody has.
+        var accepts = peer is null ? "" : $"{ip} {side.Address} {{ {string.Join(", ", others.DefaultIfEmpty(network.IsIPv4 ? "255.255.255.255" : "::1"))} }} ";
         return $"""
             nft -f - <<'END'
             flush chain {chain}
@@ -67,6 +65,8 @@ static class CalicoPolicy
             """;
     }
 
+    static IEnumerable<IPAddress> Pods(CniCluster cluster, Cidr network) => cluster.Nodes.SelectMany(n => n.Pods).SelectMany(p => p.Addresses).Where(a => a.AddressFamily == network.Family);
+
     static Side Of(PolicyDirection direction) => direction == PolicyDirection.Ingress ? ToWorkload : FromWorkload;
 
     static string[] Profile(string chain, Side side) =>
@@ -76,12 +76,12 @@ static class CalicoPolicy
         $"-A {chain} -m comment --comment \"Drop if no profiles matched\" -j DROP",
     ];
 
-    static string[] Rules(string chain, Side side, PolicyPeer peer) =>
+    static string[] Rules(string chain, Side side, string pods, PolicyPeer peer, Cidr network) =>
     [
         .. peer.Kind switch
         {
-            PolicyPeerKind.Block => new[] { $"-A {chain} {side.Option} {peer.Block} -j MARK --set-xmark 0x10000/0x10000" },
-            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {Selected} {side.Match} -j MARK --set-xmark 0x10000/0x10000"],
+            PolicyPeerKind.Blocks => peer.Blocks.Where(b => b.Family == network.Family).Select(b => $"-A {chain} {side.Option} {b} -j MARK --set-xmark 0x10000/0x10000"),
+            PolicyPeerKind.Pods => [$"-A {chain} -m set --match-set {pods} {side.Match} -j MARK --set-xmark 0x10000/0x10000"],
             _ => [],
         },
         $"-A {chain} -m mark --mark 0x10000/0x10000 -j RETURN",

@@ -26,6 +26,9 @@ public sealed class CniApi : IAsyncDisposable
     const string MeshNodes = "meshnodes";
     const string ServiceCidr = "10.96.0.0/16";
 
+    /// <summary>As large as Kubernetes takes one.</summary>
+    const string ServiceCidr6 = "fd96::/108";
+
     readonly Lab _lab;
     readonly CniCluster _cluster;
     readonly PrivateKubeApi _api;
@@ -60,8 +63,8 @@ public sealed class CniApi : IAsyncDisposable
         {
             Address = first.Address,
             Port = Port,
-            ServiceCidr = ServiceCidr,
-            DualStack = topology.Topology.Spec.PodCidr6 is not null,
+            ServiceCidr = ServiceCidrs(topology),
+            DualStack = topology.IsDualStack,
             CommandPrefix = [lab.OnScript, first.Host.Name],
         };
         var api = new CniApi(lab, topology, await PrivateKubeApi.StartAsync(options, cancellationToken));
@@ -70,6 +73,7 @@ public sealed class CniApi : IAsyncDisposable
     }
 
     /// <summary>A Service of fixed address in front of pods, wherever they are; nothing selects them.</summary>
+    /// <param name="address">Of the family of the endpoints.</param>
     /// <param name="nodePort">Also on every node's own addresses; null for not.</param>
     public async Task CreateServiceAsync(string name, string address, IEnumerable<IPAddress> endpoints, int? nodePort, bool local, CancellationToken cancellationToken)
     {
@@ -128,8 +132,11 @@ public sealed class CniApi : IAsyncDisposable
 
         foreach (var node in _cluster.Nodes)
         {
-            var rules = NftablesProxy.Ruleset(_services.Values, _proxiesKnowPodCidr ? _cluster.Network : null, [.. node.Pods.Select(p => p.Address!)]);
-            await _lab.ShellAsync(node.Host.Name, $"nft -f - <<'END'\n{rules}\nEND", cancellationToken);
+            foreach (var network in _cluster.Networks)
+            {
+                var rules = NftablesProxy.Ruleset(network, _services.Values, _proxiesKnowPodCidr, [.. node.Pods.SelectMany(p => p.Addresses)]);
+                await _lab.ShellAsync(node.Host.Name, $"nft -f - <<'END'\n{rules}\nEND", cancellationToken);
+            }
         }
     }
 
@@ -138,14 +145,17 @@ public sealed class CniApi : IAsyncDisposable
         foreach (var node in _cluster.Nodes)
         {
             var file = Path.Combine(_lab.HostDirectory(node.Host.Name), "kube-proxy.yaml");
-            await File.WriteAllTextAsync(file, CniServices.Proxy(node, Kubeconfig, knowsPodCidr ? _cluster.Network : null), cancellationToken);
+            await File.WriteAllTextAsync(file, CniServices.Proxy(_cluster, node, Kubeconfig, knowsPodCidr), cancellationToken);
             await _lab.StartAsync(node.Host.Name, "kube-proxy", [CniServices.ProxyProgram, $"--config={file}", "--v=1"], cancellationToken);
         }
 
         foreach (var node in _cluster.Nodes)
         {
-            await Until.TrueAsync(async () => (await _lab.ExecAsync(node.Host.Name, ["iptables-nft-save", "-t", "nat"], cancellationToken)).Output.Contains("-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\"", StringComparison.Ordinal),
-                TimeSpan.FromSeconds(60), () => $"kube-proxy's rules on {node.Host.Name}; {_lab.Process(node.Host.Name, "kube-proxy").LogTail()}", cancellationToken);
+            foreach (var save in _cluster.IsDualStack ? new[] { "iptables-nft-save", "ip6tables-nft-save" } : ["iptables-nft-save"])
+            {
+                await Until.TrueAsync(async () => (await _lab.ExecAsync(node.Host.Name, [save, "-t", "nat"], cancellationToken)).Output.Contains("-A POSTROUTING -m comment --comment \"kubernetes postrouting rules\"", StringComparison.Ordinal),
+                    TimeSpan.FromSeconds(60), () => $"kube-proxy's rules on {node.Host.Name}, by {save}; {_lab.Process(node.Host.Name, "kube-proxy").LogTail()}", cancellationToken);
+            }
         }
     }
 
@@ -175,7 +185,7 @@ public sealed class CniApi : IAsyncDisposable
             await Client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = name } }, cancellationToken: cancellationToken);
         }
 
-        foreach (var map in objects.ConfigMaps.Append(CniServices.Kubeadm(_cluster.Topology.Spec, ServiceCidr)))
+        foreach (var map in objects.ConfigMaps.Append(CniServices.Kubeadm(_cluster.Topology.Spec, ServiceCidrs(_cluster))))
         {
             await Client.CoreV1.CreateNamespacedConfigMapAsync(map, map.Namespace(), cancellationToken: cancellationToken);
         }
@@ -202,7 +212,7 @@ public sealed class CniApi : IAsyncDisposable
         foreach (var host in node.Pods)
         {
             var pod = await Client.CoreV1.CreateNamespacedPodAsync(CniServices.Pod(host, node), "default", cancellationToken: cancellationToken);
-            pod.Status = new V1PodStatus { Phase = "Running", PodIP = host.Address!.ToString(), PodIPs = [.. new[] { host.Address, host.Address6 }.OfType<IPAddress>().Select(a => new V1PodIP { Ip = a.ToString() })], HostIP = node.Address.ToString() };
+            pod.Status = new V1PodStatus { Phase = "Running", PodIP = host.Address!.ToString(), PodIPs = [.. host.Addresses.Select(a => new V1PodIP { Ip = a.ToString() })], HostIP = node.Address.ToString() };
             await Client.CoreV1.ReplaceNamespacedPodStatusAsync(pod, pod.Name(), "default", cancellationToken: cancellationToken);
         }
     }
@@ -210,5 +220,7 @@ public sealed class CniApi : IAsyncDisposable
     // The first two nodes may be gateways: a test knows who is one and who is not.
     static Dictionary<string, string> GatewayLabels(CniNode node) => node.Number <= 2 ? new() { ["meshfabric.io/gateway"] = "true" } : [];
 
-    Dictionary<IPAddress, string> PodNodes() => _cluster.Nodes.SelectMany(n => n.Pods.Select(p => (p, n))).ToDictionary(x => x.p.Address!, x => x.n.Host.ShortName);
+    Dictionary<IPAddress, string> PodNodes() => _cluster.Nodes.SelectMany(n => n.Pods.SelectMany(p => p.Addresses.Select(a => (Address: a, n)))).ToDictionary(x => x.Address, x => x.n.Host.ShortName);
+
+    static string ServiceCidrs(CniCluster cluster) => cluster.IsDualStack ? $"{ServiceCidr},{ServiceCidr6}" : ServiceCidr;
 }

@@ -26,6 +26,11 @@ sealed class CniCluster
     /// <summary>The pod CIDR of the whole cluster.</summary>
     public Cidr Network => Cidr.Parse(Topology.Spec.PodCidr!);
 
+    /// <summary>One of each family that its pods have.</summary>
+    public IEnumerable<Cidr> Networks => new[] { Topology.Spec.PodCidr, Topology.Spec.PodCidr6 }.OfType<string>().Select(Cidr.Parse);
+
+    public bool IsDualStack => Topology.Spec.PodCidr6 is not null;
+
     public IReadOnlyList<CniNode> Nodes { get; }
 
     public IEnumerable<CniNode> Others(CniNode node) => Nodes.Where(n => n != node);

@@ -18,6 +18,11 @@ static class CniClusterBuilder
         script.Cable(lan, "router", inet, $"k{topology.Index}", lab.Spec.UnderlayMtu);
         script.Ip(lan, "link set router master lan");
         script.Address(inet, $"k{topology.Index}", LabTopology.At(topology.PublicLan, 1), topology.PublicLan.Length);
+        if (cluster.IsDualStack)
+        {
+            script.Address(inet, $"k{topology.Index}", LabTopology.At(topology.Lan6, 1), topology.Lan6.Length);
+        }
+
         foreach (var node in cluster.Nodes)
         {
             script.Cable(node.Host, "eth0", lan, node.Host.ShortName, lab.Spec.UnderlayMtu);
@@ -37,6 +42,12 @@ static class CniClusterBuilder
         script.Sysctl(node.Host, "net.bridge.bridge-nf-call-iptables=1");
         script.Address(node.Host, "eth0", node.Address, lan.Length);
         script.Ip(node.Host, $"route add default via {LabTopology.At(lan, 1)}");
+        if (cluster.IsDualStack)
+        {
+            script.Address(node.Host, "eth0", LabTopology.At(cluster.Topology.Lan6, 1 + node.Number), cluster.Topology.Lan6.Length);
+            script.Ip(node.Host, $"route add ::/0 via {LabTopology.At(cluster.Topology.Lan6, 1)}");
+        }
+
         cluster.Plugin.Build(script, cluster, node);
     }
 }

@@ -1,8 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using k8s.Models;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
-using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -35,6 +35,7 @@ static class CniServices
         Spec = new V1ServiceSpec
         {
             ClusterIP = address,
+            IpFamilies = IPAddress.Parse(address).AddressFamily == AddressFamily.InterNetwork ? null : ["IPv6"],
             Type = nodePort is null ? "ClusterIP" : "NodePort",
             ExternalTrafficPolicy = nodePort is null ? null : local ? "Local" : "Cluster",
             Ports =
@@ -49,9 +50,9 @@ static class CniServices
     public static string SliceName(string service) => service + "-1";
 
     /// <param name="nodes">Names of the nodes of the cluster's own pods; a pod of another cluster has none.</param>
-    public static V1EndpointSlice Slice(string service, IEnumerable<IPAddress> endpoints, Dictionary<IPAddress, string> nodes) => new()
+    public static V1EndpointSlice Slice(string service, IReadOnlyCollection<IPAddress> endpoints, Dictionary<IPAddress, string> nodes) => new()
     {
-        AddressType = "IPv4",
+        AddressType = endpoints.All(e => e.AddressFamily == AddressFamily.InterNetwork) ? "IPv4" : "IPv6",
         Metadata = new V1ObjectMeta { Name = SliceName(service), Labels = new Dictionary<string, string> { ["kubernetes.io/service-name"] = service } },
         Endpoints = [.. endpoints.Select(e => new V1Endpoint { Addresses = [e.ToString()], Conditions = new V1EndpointConditions { Ready = true }, NodeName = nodes.GetValueOrDefault(e) })],
         Ports =
@@ -63,13 +64,14 @@ static class CniServices
     };
 
     /// <remarks>A network namespace may not set conntrack's limits, and kube-proxy ends when it fails to: it is told to leave them alone.</remarks>
-    public static string Proxy(CniNode node, string kubeconfig, Cidr? clusterCidr) => $$"""
+    public static string Proxy(CniCluster cluster, CniNode node, string kubeconfig, bool knowsPodCidr) => $$"""
         apiVersion: kubeproxy.config.k8s.io/v1alpha1
         kind: KubeProxyConfiguration
         mode: iptables
         hostnameOverride: {{node.Host.ShortName}}
         clientConnection: {kubeconfig: "{{kubeconfig}}"}
-        clusterCIDR: "{{clusterCidr}}"
+        clusterCIDR: "{{(knowsPodCidr ? string.Join(',', cluster.Networks) : "")}}"
+        featureGates: {IPv6DualStack: {{(cluster.IsDualStack ? "true" : "false")}}}
         conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
         iptables: {minSyncPeriod: 0s, syncPeriod: 30s}
 

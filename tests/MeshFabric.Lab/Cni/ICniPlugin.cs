@@ -13,7 +13,7 @@ interface ICniPlugin
     /// <summary>The address that its IPAM gives to a pod; node and pod count from 1.</summary>
     IPAddress PodAddress(ClusterTopology cluster, int node, int pod);
 
-    /// <summary>Its pods can have IPv6 addresses too. Nodes have none: their own pods do not reach each other by IPv6 across nodes.</summary>
+    /// <summary>Its pods can have IPv6 addresses too, and then its nodes have some of their LAN. What the plug-in has between nodes is made for IPv4 only: pods do not reach each other by IPv6 across nodes.</summary>
     bool IsDualStack => false;
 
     /// <summary>What it shows in the cluster's API.</summary>

@@ -12,19 +12,20 @@ public enum PolicyPeerKind
 {
     Nobody,
 
-    /// <summary>An ipBlock.</summary>
-    Block,
+    /// <summary>ipBlocks.</summary>
+    Blocks,
 
     /// <summary>A podSelector that takes all pods of the cluster.</summary>
     Pods,
 }
 
 /// <summary>Whom a NetworkPolicy's rule lets in, or lets its pod ask.</summary>
-public sealed record PolicyPeer(PolicyPeerKind Kind, Cidr? Block = null)
+/// <param name="Blocks">Addresses of a family that none of them is of are let in by none.</param>
+public sealed record PolicyPeer(PolicyPeerKind Kind, params IReadOnlyList<Cidr> Blocks)
 {
     public static readonly PolicyPeer Nobody = new(PolicyPeerKind.Nobody);
 
     public static readonly PolicyPeer Pods = new(PolicyPeerKind.Pods);
 
-    public static PolicyPeer Of(Cidr block) => new(PolicyPeerKind.Block, block);
+    public static PolicyPeer Of(params IReadOnlyList<Cidr> blocks) => new(PolicyPeerKind.Blocks, blocks);
 }

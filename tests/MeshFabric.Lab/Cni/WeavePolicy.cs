@@ -1,4 +1,5 @@
 using MeshFabric.Lab.Topology;
+using MeshFabric.Net;
 
 namespace MeshFabric.Lab.Cni;
 
@@ -56,7 +57,7 @@ static class WeavePolicy
         ? $"ipset -exist add {OpenIn} {pod.Address}; ipset -exist del {Selected} {pod.Address}; iptables-nft -F WEAVE-NPC-INGRESS"
         : $"ipset -exist del {OpenIn} {pod.Address}; ipset -exist add {Selected} {pod.Address}; iptables-nft -F WEAVE-NPC-INGRESS" + peer.Kind switch
         {
-            PolicyPeerKind.Block => $"; iptables-nft -A WEAVE-NPC-INGRESS -s {peer.Block} -m set --match-set {Selected} dst -j ACCEPT",
+            PolicyPeerKind.Blocks => $"; iptables-nft -A WEAVE-NPC-INGRESS -s {Only(peer)} -m set --match-set {Selected} dst -j ACCEPT",
             PolicyPeerKind.Pods => $"; iptables-nft -A WEAVE-NPC-INGRESS -m set --match-set {All} src -m set --match-set {Selected} dst -j ACCEPT",
             _ => "",
         };
@@ -68,7 +69,7 @@ static class WeavePolicy
         const string custom = "iptables-nft -A WEAVE-NPC-EGRESS-CUSTOM";
         var accepted = peer?.Kind switch
         {
-            PolicyPeerKind.Block => $"-d {peer.Block} -m set --match-set {Selected} src",
+            PolicyPeerKind.Blocks => $"-d {Only(peer)} -m set --match-set {Selected} src",
             PolicyPeerKind.Pods => $"-m set --match-set {All} dst -m set --match-set {Selected} src",
             _ => null,
         };
@@ -77,4 +78,7 @@ static class WeavePolicy
             ? $"ipset -exist add {OpenOut} {pod.Address}; ipset -exist del {Selected} {pod.Address}; iptables-nft -D {drop}"
             : $"ipset -exist del {OpenOut} {pod.Address}; ipset -exist add {Selected} {pod.Address}; iptables-nft -C {drop} 2>/dev/null || iptables-nft -A {drop}" + rules);
     }
+
+    // Weave Net has no IPv6.
+    static Cidr Only(PolicyPeer peer) => peer.Blocks.Single(b => b.IsIPv4);
 }

@@ -93,9 +93,13 @@ public sealed class MeshLab : IAsyncDisposable
     public async Task<Func<IPAddress, IPAddress>> AdvertiseServicesAsync(string cluster, CancellationToken cancellationToken)
     {
         using var document = JsonDocument.Parse(await MfctlAsync(cancellationToken, "cluster", "set", cluster, "--advertise-services", "true", "-o", "json"));
-        var prefix = Cidr.Parse(document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Single(p => p.TryGetProperty("services", out _)).GetProperty("mesh").GetString()!);
-        // The Service CIDRs of labs are of 16 bits.
-        return service => new IPAddress([.. prefix.Address.GetAddressBytes()[..2], .. service.GetAddressBytes()[2..]]);
+        var prefixes = document.RootElement.GetProperty("status").GetProperty("prefixes").EnumerateArray().Where(p => p.TryGetProperty("services", out _))
+            .Select(p => (Local: Cidr.Parse(p.GetProperty("local").GetString()!), Mesh: Cidr.Parse(p.GetProperty("mesh").GetString()!))).ToList();
+        return service =>
+        {
+            var (local, mesh) = prefixes.Single(p => p.Local.Contains(service));
+            return LabTopology.At(mesh, (int)(Cidr.Host(service).Bits - local.Bits));
+        };
     }
 
     /// <summary>Joins a cluster as a person would: by its inventory file, by its Kubernetes API, or with agents that run as its pods.</summary>

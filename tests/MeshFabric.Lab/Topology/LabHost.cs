@@ -34,4 +34,6 @@ public sealed record LabHost(string Name, string Namespace, HostRole Role, strin
     public IPAddress? Address { get; init; }
 
     public IPAddress? Address6 { get; init; }
+
+    public IEnumerable<IPAddress> Addresses => new[] { Address, Address6 }.OfType<IPAddress>();
 }

@@ -57,9 +57,9 @@ public sealed class KubeCertificates(string directory)
 
         """;
 
-    static IPAddress FirstService(string serviceCidr)
+    static IPAddress FirstService(string serviceCidrs)
     {
-        var cidr = Cidr.Parse(serviceCidr);
+        var cidr = Cidr.Parse(serviceCidrs.Split(',')[0]);
         return Cidr.OfBits(cidr.Family, cidr.Bits + 1, cidr.MaxLength).Address;
     }
 

@@ -12,6 +12,7 @@ public sealed record PrivateKubeApiOptions(string Directory)
     /// <summary>0: a free one is taken at the first start and kept.</summary>
     public int Port { get; init; }
 
+    /// <summary>With <see cref="DualStack"/> one of each family, separated by a comma; the API itself is of the first one.</summary>
     public string ServiceCidr { get; init; } = "10.96.0.0/16";
 
     /// <summary>Nodes and pods may have addresses of both families.</summary>
