@@ -30,10 +30,21 @@ static class HostSources
         var inTunnels = addresses.Values.SelectMany(a => a).Where(tunnels.Contains).ToList();
         return new[] { row.Gateway, row.Worker }.SelectMany(node =>
         {
-            // A gateway may also speak with its own address in the tunnels; for a worker that has none of the pods' addresses one of the gateways speaks.
+            // A gateway may also speak with its own address in the tunnels.
             var own = addresses[node.Name];
-            var ownInTunnels = own.Where(tunnels.Contains).ToList();
-            var known = !AreMissing(row, ipv6) ? [.. own.Where(pods.Contains).Select(a => ipv6 ? a : row.NearAddress(a)), .. ownInTunnels] : node == row.Worker ? inTunnels : ownInTunnels;
+            var known = own.Where(tunnels.Contains).ToList();
+            if (!AreMissing(row, ipv6) || ipv6)
+            {
+                // By IPv6 a host takes that of its addresses which is most like the other one's (RFC 6724), though it be on a pod's cable.
+                known.AddRange(own.Where(pods.Contains).Select(a => ipv6 ? a : row.NearAddress(a)));
+            }
+
+            if (AreMissing(row, ipv6) && node == row.Worker)
+            {
+                // One of the gateways speaks for it.
+                known.AddRange(inTunnels);
+            }
+
             return new[] { row.FarOnGateway, row.FarOnWorker }.Select(far => Request.OfAny(node, to(far), known)).DistinctBy(r => r.To);
         });
     }
