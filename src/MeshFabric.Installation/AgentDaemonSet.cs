@@ -108,6 +108,11 @@ static class AgentDaemonSet
             }
         }
 
+        if (settings.AnsweredServiceCidr is { } answered)
+        {
+            variables.Add(Variable(InstallationNames.AnsweredServiceCidrVariable, answered));
+        }
+
         return variables;
     }
 

@@ -44,6 +44,9 @@ public static class InstallationNames
     public const string PodCidrsVariable = "MESHFABRIC_POD_CIDRS";
     public const string ServiceCidrsVariable = "MESHFABRIC_SERVICE_CIDRS";
 
+    /// <summary>In the agents' environment: what the API server answered to whoever installed them (<see cref="ServiceCidrQuestion"/>).</summary>
+    public const string AnsweredServiceCidrVariable = "MESHFABRIC_ANSWERED_SERVICE_CIDR";
+
     /// <summary>Where the nodes keep their CNI plug-in's configuration.</summary>
     public const string CniConfigVolume = "cni-config";
 

@@ -22,8 +22,11 @@ public sealed record InstallationSettings(string Cluster, string Image)
     /// <summary>Pod CIDRs that the cluster's API cannot tell; empty: the agents find them.</summary>
     public IReadOnlyList<string> PodCidrs { get; init; } = [];
 
-    /// <summary>Service CIDRs, which agents may not ask the API server for as whoever installs them does; empty: the cluster's objects name them.</summary>
+    /// <summary>Service CIDRs that the cluster's API cannot tell; empty: the agents find them.</summary>
     public IReadOnlyList<string> ServiceCidrs { get; init; } = [];
+
+    /// <summary>What the API server answered when it was asked for its Service CIDR, which agents may not ask for: of use where nothing else names it. Null: it was not asked, or did not say.</summary>
+    public string? AnsweredServiceCidr { get; init; }
 
     /// <summary>Directory on the nodes where the kubelet finds its CNI plug-in's configuration; null: the usual one. k3s and MicroK8s have their own.</summary>
     public string? CniConfigDirectory { get; init; }

@@ -6,7 +6,7 @@ using k8s.Models;
 
 namespace MeshFabric.Installation;
 
-/// <summary>Asks an API server for its Service CIDR by a Service that it must refuse: it names its range in the refusal. For API servers that have no ServiceCIDR objects (before Kubernetes 1.31).</summary>
+/// <summary>Asks an API server for its Service CIDR by a Service that it must refuse: it names its range in the refusal. For API servers that have no ServiceCIDR objects (networking.k8s.io/v1, Kubernetes 1.33).</summary>
 /// <remarks>A real create: with dryRun=All the API server never asks its allocator and accepts the address. Of a dual-stack cluster it names the first range only.</remarks>
 public static partial class ServiceCidrQuestion
 {

@@ -25,6 +25,7 @@ static class RunCommand
     static readonly Option<string?> ListenPort = Text("--listen-port", InstallationNames.ListenPortVariable, "With --node: first UDP port of WireGuard; default 51820");
     static readonly Option<string?> PodCidrs = Text("--pod-cidrs", InstallationNames.PodCidrsVariable, "With --node: pod CIDRs, separated by commas, that the cluster's API cannot tell");
     static readonly Option<string?> ServiceCidrs = Text("--service-cidrs", InstallationNames.ServiceCidrsVariable, "With --node: Service CIDRs, separated by commas, that the cluster's API cannot tell");
+    static readonly Option<string?> AnsweredServiceCidr = Text("--answered-service-cidr", InstallationNames.AnsweredServiceCidrVariable, "With --node: Service CIDR as the API server told it to whoever installed the agents; used where nothing else names it");
     static readonly Option<string?> Leave = Text("--leave", InstallationNames.LeaveVariable, "With --node: true takes everything off the node and waits");
 
     public static Command Create()
@@ -38,7 +39,7 @@ static class RunCommand
         };
         var command = new Command("run", "Run the agent; waits for enrolment if this host has none yet. With --node: as the agent of a Kubernetes node")
         {
-            stateOption, backend, metrics, Node, Namespace, Kubeconfig, Context, TokenFile, Gateways, ListenPort, PodCidrs, ServiceCidrs, Leave,
+            stateOption, backend, metrics, Node, Namespace, Kubeconfig, Context, TokenFile, Gateways, ListenPort, PodCidrs, ServiceCidrs, AnsweredServiceCidr, Leave,
         };
         command.SetAction((result, cancellationToken) => AgentCommand.RunAsync(async () =>
         {
@@ -86,6 +87,7 @@ static class RunCommand
             result.GetValue(Leave) == "true")
         {
             ServiceCidrs = Cidrs(result, ServiceCidrs),
+            AnsweredServiceCidr = result.GetValue(AnsweredServiceCidr),
         };
     }
 

@@ -15,6 +15,9 @@ public sealed record InventorySettings(string? File, string? Kubeconfig, string?
     /// <summary>As <paramref name="PodCidrs"/>, of the Service CIDRs.</summary>
     public ValueList<Cidr> ServiceCidrs { get; init; } = [];
 
+    /// <inheritdoc cref="KubernetesOptions.AnsweredServiceCidr"/>
+    public string? AnsweredServiceCidr { get; init; }
+
     /// <summary>For the agent of a node, which may do less in the API than one outside.</summary>
     public bool OfNode { get; init; }
 
@@ -23,7 +26,7 @@ public sealed record InventorySettings(string? File, string? Kubeconfig, string?
     /// <summary>Null when there is nothing to read.</summary>
     /// <exception cref="KubernetesInventoryException">The kubeconfig or the service account cannot be used.</exception>
     public IInventorySource? Open(INodeObservations observations, TimeProvider time, ILoggerFactory logs) =>
-        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs, ServiceCidrs = ServiceCidrs, AsksForServiceCidr = !OfNode }, observations, time, logs)
+        Kubeconfig is not null || InCluster ? KubernetesInventorySource.Create(new KubernetesOptions { Kubeconfig = Kubeconfig, Context = Context, PodCidrs = PodCidrs, ServiceCidrs = ServiceCidrs, AnsweredServiceCidr = AnsweredServiceCidr, AsksForServiceCidr = !OfNode }, observations, time, logs)
         : File is not null ? new FileInventorySource(File, time, logs.CreateLogger<FileInventorySource>())
         : null;
 

@@ -12,7 +12,8 @@ namespace MeshFabric.Agent.Kubernetes;
 /// fails the whole reading, so that a hiccup never looks like a cluster that lost its pod CIDR.
 /// </remarks>
 /// <param name="probeNamespace">Where the refused Service is tried; null: it is not.</param>
-sealed class ClusterSettingsReader(IKubernetes client, string? probeNamespace)
+/// <param name="answered">What was answered to somebody else; null for nothing.</param>
+sealed class ClusterSettingsReader(IKubernetes client, string? probeNamespace, string? answered)
 {
     const string SystemNamespace = "kube-system";
 
@@ -37,10 +38,10 @@ sealed class ClusterSettingsReader(IKubernetes client, string? probeNamespace)
             ServiceCidrObjects = serviceCidrs?.Items.SelectMany(c => c.Spec?.Cidrs ?? []).ToList() ?? [],
             Cni = await _cni.ReadAsync(reads, cancellationToken),
         };
-        if (probeNamespace is not null && ClusterCidrs.Services(settings).Cidrs.Count == 0)
+        if (ClusterCidrs.Services(settings).Cidrs.Count == 0)
         {
             // Once found it is kept: the range of a running cluster does not change, and this one writes.
-            _probed ??= await ProbeAsync(probeNamespace, reads, cancellationToken);
+            _probed ??= answered ?? (probeNamespace is null ? null : await ProbeAsync(probeNamespace, reads, cancellationToken));
             settings = settings with { ProbedServiceCidr = _probed };
         }
 

@@ -23,7 +23,7 @@ static class KubernetesErrors
         HttpOperationException { Response.StatusCode: HttpStatusCode.Unauthorized } =>
             $"the Kubernetes API at {server.Authority} does not accept the agent's credentials (401): renew the kubeconfig, or check that the service account still exists",
         HttpOperationException { Response.StatusCode: HttpStatusCode.Forbidden } =>
-            $"the Kubernetes API at {server.Authority} does not let the agent {what} (403): add this rule to its {rule.RoleKind} (see deploy/kubernetes/inventory-rbac.yaml): {rule}",
+            $"the Kubernetes API at {server.Authority} does not let the agent {what} (403): add this rule to its {rule.RoleKind} (deploy/kubernetes/inventory-rbac.yaml; of agents in pods: mfctl cluster join again, which brings it up to date): {rule}",
         HttpOperationException http => $"the Kubernetes API at {server.Authority} answered {(int)http.Response.StatusCode} when asked to {what}: {Message(http)}",
         KubernetesException { Status: { } status } => $"the Kubernetes API at {server.Authority} ended the watch: {status.Message ?? status.Reason}",
         OperationCanceledException => $"the Kubernetes API at {server.Authority} does not answer: no reply in time when asked to {what}",

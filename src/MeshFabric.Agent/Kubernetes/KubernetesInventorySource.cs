@@ -22,7 +22,7 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
     /// <summary>What agents see on nodes wakes nobody here; it is looked at this often.</summary>
     static readonly TimeSpan LookPeriod = TimeSpan.FromSeconds(10);
 
-    readonly ClusterSettingsReader _reader = new(client, options.AsksForServiceCidr && options.ServiceCidrs.Count == 0 ? options.Namespace ?? "default" : null);
+    readonly ClusterSettingsReader _reader = new(client, options.AsksForServiceCidr && options.ServiceCidrs.Count == 0 ? options.Namespace ?? "default" : null, options.AnsweredServiceCidr);
     ValueList<string> _warned = ValueList<string>.Empty;
     string? _failed;
     ObjectWatch<V1Node>? _watch;

@@ -20,7 +20,10 @@ public sealed record KubernetesOptions
     /// <summary>As <see cref="PodCidrs"/>, of the Service CIDRs.</summary>
     public ValueList<Cidr> ServiceCidrs { get; init; } = ValueList<Cidr>.Empty;
 
-    /// <summary>False: where nothing names the Service CIDR it stays unknown. Agents of nodes may make no Services.</summary>
+    /// <summary>What the API server answered to whoever installed this agent; of use where nothing else names the Service CIDR.</summary>
+    public string? AnsweredServiceCidr { get; init; }
+
+    /// <summary>False: the API server is not asked. Agents of nodes may make no Services.</summary>
     public bool AsksForServiceCidr { get; init; } = true;
 
     /// <summary>How often the parts that are not watched (configuration, version, Service CIDR) are read again.</summary>

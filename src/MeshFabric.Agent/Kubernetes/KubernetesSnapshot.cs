@@ -25,7 +25,7 @@ public sealed record ClusterSettings(string Version, IReadOnlyList<V1Pod> System
     /// <summary>Values of ConfigMap kube-system/kube-proxy.</summary>
     public IReadOnlyList<string> ProxyConfig { get; init; } = [];
 
-    /// <summary>Of all ServiceCIDR objects (networking.k8s.io, Kubernetes 1.31 and later).</summary>
+    /// <summary>Of all ServiceCIDR objects (networking.k8s.io, v1 since Kubernetes 1.33).</summary>
     public IReadOnlyList<string> ServiceCidrObjects { get; init; } = [];
 
     /// <summary>What the API server named when it refused a Service with an impossible address.</summary>

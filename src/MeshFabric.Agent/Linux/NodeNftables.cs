@@ -31,7 +31,7 @@ public static class NodeNftables
         if (config.ReturnMarks.Count > 0 || config.TranslatesServices)
         {
             // After connection tracking, and before and after the service proxy's translation.
-            NftText.Chain(text, "remembered", "type filter hook prerouting priority mangle; policy accept;", config.ReturnMarks.SelectMany(Remembered));
+            NftText.Chain(text, "remembered", "type filter hook prerouting priority mangle; policy accept;", config.ReturnMarks.Count == 0 ? [] : config.ReturnMarks.SelectMany(Remembered).Prepend(Forgotten));
             NftText.Chain(text, "translated", "type filter hook prerouting priority -90; policy accept;", config.TranslatesServices ? [$"iifname \"mf*\" ct status dnat ct direction original {SetMark("meta", NodePlanner.TranslatedMark)}"] : []);
             // The outer packet would inherit it.
             NftText.Chain(text, "unmarked", "type filter hook postrouting priority 200; policy accept;", [$"oifname \"{NodePlanner.ServiceOverlayName}\" {SetMark("meta", 0)}"]);
@@ -74,6 +74,9 @@ public static class NodeNftables
         $"{ip} saddr @local{version} {ip} daddr != @local{version} {ip} daddr != @remote{version} counter name \"outside_out\"",
         $"{ip} saddr != @local{version} {ip} saddr != @remote{version} {ip} daddr @local{version} counter name \"outside_in\"",
     ];
+
+    // Whoever asked a Service may ask the pod itself from the same port: what comes directly is answered directly.
+    static readonly string Forgotten = $"iifname != \"{NodePlanner.ServiceOverlayName}\" ct direction original ct mark and 0x{NodePlanner.MarkMask:x} != 0 {SetMark("ct", 0)}";
 
     static IEnumerable<string> Remembered(ReturnMark gateway)
     {

@@ -1,4 +1,5 @@
 using MeshFabric.Agent.Inventory;
+using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Agent.State;
 using MeshFabric.Net;
 
@@ -27,8 +28,11 @@ public sealed record NodeSettings(
     string Node, string Namespace, string? Kubeconfig, string? Context, string TokenFile, int Gateways, int ListenPort, ValueList<Cidr> PodCidrs, bool Leaves)
 {
     /// <summary>Where this cluster's inventory is read, as it was started now, whatever was said when a gateway enrolled.</summary>
-    public InventorySettings Inventory => new(null, Kubeconfig, Context, Kubeconfig is null, PodCidrs) { ServiceCidrs = ServiceCidrs, OfNode = true };
+    public InventorySettings Inventory => new(null, Kubeconfig, Context, Kubeconfig is null, PodCidrs) { ServiceCidrs = ServiceCidrs, AnsweredServiceCidr = AnsweredServiceCidr, OfNode = true };
 
     /// <summary>As <paramref name="PodCidrs"/>, of the Service CIDRs.</summary>
     public ValueList<Cidr> ServiceCidrs { get; init; } = [];
+
+    /// <inheritdoc cref="KubernetesOptions.AnsweredServiceCidr"/>
+    public string? AnsweredServiceCidr { get; init; }
 }

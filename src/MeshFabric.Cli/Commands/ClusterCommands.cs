@@ -137,7 +137,7 @@ static class ClusterCommands
             session.Printer.One(View, cluster);
             if (cluster.Spec is { AdvertiseServices: true, ServiceCidrs.Count: 0 })
             {
-                session.Note("its Service CIDR is not known yet: it is advertised as soon as its agents find it out");
+                session.Note("its Service CIDR is not known yet: it is advertised as soon as its agents find it out; where they cannot, mfctl cluster join NAME --kubeconfig FILE --service-cidr CIDR says it");
             }
 
             return ExitCode.Ok;

@@ -81,7 +81,7 @@ static class ClusterInstall
         var settings = request.Settings with
         {
             Mesh = mesh,
-            ServiceCidrs = request.Settings.ServiceCidrs.Count > 0 ? request.Settings.ServiceCidrs : await ServiceCidrsAsync(session, api, cancellationToken),
+            AnsweredServiceCidr = request.Settings.ServiceCidrs.Count > 0 ? null : await ServiceCidrAsync(session, api, cancellationToken),
             CniConfigDirectory = request.Settings.CniConfigDirectory ?? await CniFolders.FindAsync(api, cancellationToken),
             NodesDown = (await InstalledAgents.StrandedAsync(api, cancellationToken)).Select(p => p.Spec.NodeName).Distinct().Count(),
         };
@@ -128,17 +128,18 @@ static class ClusterInstall
         }
     }
 
-    /// <summary>Asked for once, by whoever installs: the agents of nodes may make no Services. None where the cluster has objects that name them.</summary>
-    static async Task<IReadOnlyList<string>> ServiceCidrsAsync(Session session, ClusterApi api, CancellationToken cancellationToken)
+    /// <summary>Asked for by whoever installs: the agents of nodes may make no Services. Null where it is not told.</summary>
+    static async Task<string?> ServiceCidrAsync(Session session, ClusterApi api, CancellationToken cancellationToken)
     {
         try
         {
-            return await api.AskAsync("ask for its Service CIDR by an invalid Service in namespace default", k => ServiceCidrQuestion.AskAsync(k, "default", cancellationToken), cancellationToken) is { } cidr ? [cidr] : [];
+            return await api.AskAsync("ask for its Service CIDR by an invalid Service in namespace default", k => ServiceCidrQuestion.AskAsync(k, "default", cancellationToken), cancellationToken);
         }
-        catch (CommandException e) when (e.ExitCode == ExitCode.NotAllowed)
+        catch (CommandException e)
         {
+            // Most clusters name it elsewhere, and most do not advertise their Services.
             session.Warn($"{e.Message}; where the cluster's objects do not name it, it stays unknown: give it with --service-cidr");
-            return [];
+            return null;
         }
     }
 
@@ -209,7 +210,8 @@ static class ClusterInstall
         }, $"mfctl gateway list --cluster {request.Name}; kubectl get meshnodes -o wide", cancellationToken);
         foreach (var prefix in (await session.Client.GetClusterAsync(request.Name, cancellationToken)).Status.Prefixes)
         {
-            session.Note(prefix.IsRemapped ? $"      {prefix.Local} is used by another cluster: the mesh reaches it as {prefix.Mesh}" : $"      {prefix.Local} is free and stays as it is");
+            session.Note(prefix.Services ? $"      its Services {prefix.Local} are advertised: the mesh reaches them as {prefix.Mesh}"
+                : prefix.IsRemapped ? $"      {prefix.Local} is used by another cluster: the mesh reaches it as {prefix.Mesh}" : $"      {prefix.Local} is free and stays as it is");
         }
 
         session.Step(6, steps, "waiting until its tunnels are connected");

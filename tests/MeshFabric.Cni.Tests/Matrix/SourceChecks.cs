@@ -82,8 +82,28 @@ static class SourceChecks
         ];
         await Row.HealsAsync(paths, "the Services were advertised");
         await Row.ExpectAsync(paths, tries: 6);
+        await FromOnePortAsync(row.FarOnWorker, inMesh(Row.AllPods), [.. row.Pods.Select(p => row.NearAddress(p.Address!))]);
+        await FromOnePortAsync(row.PodOnWorker, row.Hub.InMesh(Row.AllPods), [.. new[] { row.FarOnGateway, row.FarOnWorker }.Select(f => row.FarAddress(f.Address!))]);
         // An address that is no Service's is refused, not sent elsewhere.
         Assert.Null(await PodClient.SeenAsAsync(row.FarOnWorker, inMesh(IPAddress.Parse("10.96.0.99")), Row.Soon, Cancellation));
+    }
+
+    /// <summary>Who asks a Service and then its pods themselves, all from one port, is answered by whomever he asks: also by the pod that the Service chose.</summary>
+    static async Task FromOnePortAsync(LabHost from, IPAddress service, IReadOnlyList<IPAddress> pods)
+    {
+        // As many as it takes to be given each pod.
+        for (var port = 0; port < 4 * pods.Count; port++)
+        {
+            IPAddress[] asked = [service, .. pods];
+            var answered = await PodClient.AnsweredByAsync(from, asked, Row.Soon, Cancellation);
+            if (!answered.SequenceEqual(asked))
+            {
+                // A packet may be lost.
+                answered = await PodClient.AnsweredByAsync(from, asked, Row.Soon, Cancellation);
+            }
+
+            Assert.Equal(asked, answered);
+        }
     }
 
     /// <summary>With the agents standing still and the exemption gone the plug-in hides its pods, by whatever protocol and Service, and some plug-ins hide others from them: it was the exemption that kept them. An agent that goes on repairs it.</summary>

@@ -51,6 +51,33 @@ public static class PodClient
     public static Task<IPAddress?> SeenByContainerAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken) =>
         SeenByUdpAsync(from, address, PodServers.EchoPort, (byte)'?', limit, cancellationToken);
 
+    /// <summary>Asks several addresses by UDP from one port, one after the other.</summary>
+    /// <returns>Who answered each; null for nobody in time.</returns>
+    public static async Task<IReadOnlyList<IPAddress?>> AnsweredByAsync(LabHost from, IReadOnlyList<IPAddress> addresses, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var socket = NamespaceSocket.Open(from, addresses[0].AddressFamily, SocketType.Dgram);
+        var any = addresses[0].AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any;
+        socket.Bind(new IPEndPoint(any, 0));
+        var answers = new List<IPAddress?>();
+        foreach (var address in addresses)
+        {
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            timeout.CancelAfter(limit);
+            try
+            {
+                await socket.SendToAsync(new byte[] { 1 }, new IPEndPoint(address, PodServers.HttpPort), timeout.Token);
+                answers.Add(((IPEndPoint)(await socket.ReceiveFromAsync(new byte[64], new IPEndPoint(any, 0), timeout.Token)).RemoteEndPoint).Address);
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                answers.Add(null);
+            }
+        }
+
+        return answers;
+    }
+
     static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, int port, byte question, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var socket = NamespaceSocket.Open(from, address.AddressFamily, SocketType.Dgram);

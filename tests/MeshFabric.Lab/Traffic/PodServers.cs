@@ -14,6 +14,8 @@ public sealed class PodServers : IAsyncDisposable
     /// <summary>Of UDP sockets, bytes: what a test process that stands still for a while must not lose.</summary>
     public const int ReceiveBuffer = 1 << 22;
 
+    static readonly TimeSpan ClientCloses = TimeSpan.FromSeconds(10);
+
     readonly CancellationTokenSource _stop = new();
     readonly List<Socket> _sockets = [];
     readonly List<Task> _loops = [];
@@ -95,7 +97,11 @@ public sealed class PodServers : IAsyncDisposable
 
         var body = ((IPEndPoint)socket.RemoteEndPoint!).Address + "\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"), _stop.Token);
-        socket.Shutdown(SocketShutdown.Send);
+        // The client closes first, and so remembers the connection (TIME-WAIT). A pod that did would take one of the same port, by another of its Services and so of
+        // other timestamps, for an old one: the gateway that translates cannot know of what does not pass it.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        limit.CancelAfter(ClientCloses);
+        await reader.ReadAsync(new char[1], limit.Token);
     }
 
     async Task EchoAsync(Socket socket, IPEndPoint any, Func<byte[], int, IPEndPoint, ReadOnlyMemory<byte>> answer)

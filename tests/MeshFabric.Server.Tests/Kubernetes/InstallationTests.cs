@@ -210,6 +210,9 @@ public sealed class InstallationTests(InstallApi server) : IClassFixture<Install
     static async Task<IReadOnlyList<string>> RulesAsync(IKubernetes agent, string @namespace)
     {
         var review = await agent.AuthorizationV1.CreateSelfSubjectRulesReviewAsync(new V1SelfSubjectRulesReview { Spec = new V1SelfSubjectRulesReviewSpec { NamespaceProperty = @namespace } }, cancellationToken: Cancel);
+        Assert.False(review.Status.Incomplete);
+        // What everybody may who is logged in: discovery, health, version.
+        Assert.All(review.Status.NonResourceRules, r => Assert.Equal(["get"], r.Verbs));
         return Sorted(
             from rule in review.Status.ResourceRules
             from verb in rule.Verbs

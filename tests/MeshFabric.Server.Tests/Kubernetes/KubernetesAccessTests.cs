@@ -53,7 +53,7 @@ public sealed class KubernetesAccessTests(KubeApiServer server) : IClassFixture<
         using var admin = server.Api.Client();
         await CreateAsync(admin, new V1ServiceAccount { Metadata = new() { Name = "nobody", NamespaceProperty = "default" } });
         await using var stream = new InventoryStream(new KubernetesOptions { Kubeconfig = await TokenKubeconfigAsync(admin, "default", "nobody") });
-        await stream.UntilLoggedAsync("watch nodes (403): add this rule to its ClusterRole (see deploy/kubernetes/inventory-rbac.yaml): {apiGroups: [\"\"], resources: [nodes], verbs: [list, watch]}", Cancel);
+        await stream.UntilLoggedAsync("watch nodes (403): add this rule to its ClusterRole (deploy/kubernetes/inventory-rbac.yaml; of agents in pods: mfctl cluster join again, which brings it up to date): {apiGroups: [\"\"], resources: [nodes], verbs: [list, watch]}", Cancel);
         Assert.Empty(stream.Emitted);
     }
 
