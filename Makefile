@@ -5,11 +5,13 @@ CONFIGURATION ?= Release
 SUITE ?=
 KUBERNETES ?=
 ONLY ?=
+SEED ?= 1
+STEPS ?= 200
 ROUNDS ?=
 export KUBERNETES ROUNDS
 
 .DEFAULT_GOAL := help
-.PHONY: images help build test test-kernel bench demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: images help build test test-kernel chaos bench demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -28,6 +30,9 @@ test: ## All tests, 35 minutes (SUITE=unit|server|host|e2e|cni|kubernetes runs o
 
 test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
 	@scripts/test.sh kernel
+
+chaos: ## Breaks things in random order and asks after each what must hold (SEED=1 STEPS=200; part of `make test` with a few steps)
+	@CHAOS_SEED=$(SEED) CHAOS_STEPS=$(STEPS) scripts/chaos.sh
 
 bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts|drift|nodes|failover|rotation|nat, ROUNDS=N)
 	@scripts/bench.sh $(ONLY)

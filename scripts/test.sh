@@ -55,7 +55,7 @@ done
 groups=()
 wants server && groups+=(services kubernetes)
 wants host && groups+=(gateway lab)
-wants e2e && groups+=(gateway services lab kubernetes)
+wants e2e && groups+=(gateway services lab kubernetes cni)
 wants cni && groups+=(gateway services lab kubernetes cni)
 wants kubernetes && groups+=(gateway services lab kubernetes)
 wants kernel && groups+=(kernel lab)

@@ -13,6 +13,7 @@ sealed class FailoverBenchmark : IBenchmark
     const string Plugin = "flannel-host-gw";
     const string Gateway = "b-n2";
     const int FlowPairs = 4;
+    const int Connections = 4;
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     static readonly string[] Harms = ["killed", "stopped", "uplink_cut", "forwarding_off"];
@@ -21,7 +22,7 @@ sealed class FailoverBenchmark : IBenchmark
 
     public string Description =>
         "Two clusters with the state of flannel (host-gw), two gateways each; eight UDP flows, 100 packets a second each, between pods of workers, so that both gateways carry some. On one gateway agent and wireguard-go are killed, or stopped (SIGSTOP: the kernel goes on and answers pings), " +
-        "its uplink is cut, or its forwarding is switched off. A round's loss is the longest time that any of the flows was without an answer, less the 10 ms between packets; then the gateway comes back.";
+        "its uplink is cut, or its forwarding is switched off. A round's loss is the longest time that any of the flows was without an answer, less the 10 ms between packets; then the gateway comes back. In every second round control service, PostgreSQL and RabbitMQ are killed before and come back after. Four TCP connections stand from the beginning to the end: tcp_resets counts those that broke.";
 
     public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
     {
@@ -32,12 +33,21 @@ sealed class FailoverBenchmark : IBenchmark
         await using var b = await JoinAsync(mesh, "b", context, cancellationToken);
         await mesh.ConnectedAsync(cancellationToken);
         var figures = new List<Figure>();
+        await using var connections = await LastingConnections.OpenAsync(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], Connections, cancellationToken);
         foreach (var harm in Harms)
         {
             var lost = new List<double>();
             for (var round = 0; round < context.Rounds; round++)
             {
-                lost.Add(await RoundAsync(mesh, b, harm, cancellationToken));
+                var withoutControl = round % 2 == 1;
+                if (withoutControl)
+                {
+                    await mesh.Control.Kill9Async(cancellationToken);
+                }
+
+                lost.Add(await RoundAsync(mesh, harm, cancellationToken));
+                await connections.CountBrokenAsync(Limit, cancellationToken);
+                await UndoAsync(mesh, b, harm, withoutControl, cancellationToken);
             }
 
             context.Say(string.Create(CultureInfo.InvariantCulture, $"{harm}: median {lost.Median():0.00} s, 99th percentile {lost.Quantile(0.99):0.00} s of {lost.Count}"));
@@ -45,6 +55,7 @@ sealed class FailoverBenchmark : IBenchmark
             figures.Add(new($"{harm}_loss_p99_seconds", lost.Quantile(0.99), "<= 1.5"));
         }
 
+        figures.Add(new("tcp_resets", connections.Broken, "<= 0"));
         return figures;
     }
 
@@ -57,7 +68,7 @@ sealed class FailoverBenchmark : IBenchmark
         return api;
     }
 
-    static async Task<double> RoundAsync(NodeMesh mesh, CniApi api, string harm, CancellationToken cancellationToken)
+    static async Task<double> RoundAsync(NodeMesh mesh, string harm, CancellationToken cancellationToken)
     {
         await using var flows = Flows.Start(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], FlowPairs);
         // Else nothing is lost because nothing went there.
@@ -66,7 +77,6 @@ sealed class FailoverBenchmark : IBenchmark
         await HarmAsync(mesh, harm, cancellationToken);
         await flows.GoOnAsync(Limit, $"after {harm}", cancellationToken);
         var reports = await flows.StopAsync();
-        await UndoAsync(mesh, api, harm, cancellationToken);
         return Math.Max(0, reports.Max(r => r.LongestGap).TotalSeconds - 0.01);
     }
 
@@ -86,8 +96,13 @@ sealed class FailoverBenchmark : IBenchmark
         _ => mesh.Lab.ShellAsync(Gateway, "echo 0 >/proc/sys/net/ipv4/ip_forward", cancellationToken),
     };
 
-    static async Task UndoAsync(NodeMesh mesh, CniApi api, string harm, CancellationToken cancellationToken)
+    static async Task UndoAsync(NodeMesh mesh, CniApi api, string harm, bool withoutControl, CancellationToken cancellationToken)
     {
+        if (withoutControl)
+        {
+            await mesh.Control.StartAsync(cancellationToken);
+        }
+
         switch (harm)
         {
             case "killed":

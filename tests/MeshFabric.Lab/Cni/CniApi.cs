@@ -159,6 +159,12 @@ public sealed class CniApi : IAsyncDisposable
         }
     }
 
+    /// <summary>The API server is gone; etcd, and so every object, stays.</summary>
+    public Task KillServerAsync(CancellationToken cancellationToken) => _api.KillServerAsync(cancellationToken);
+
+    /// <summary>It is there again.</summary>
+    public Task StartServerAsync(CancellationToken cancellationToken) => _api.StartServersAsync(cancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();

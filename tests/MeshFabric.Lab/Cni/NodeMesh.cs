@@ -22,6 +22,8 @@ public sealed class NodeMesh : IAsyncDisposable
 
     public Lab Lab => _mesh.Lab;
 
+    public ControlPlane Control => _mesh.Control;
+
     /// <param name="programs">Directory with the product's programs.</param>
     /// <param name="say">Told of each step.</param>
     public static async Task<NodeMesh> CreateAsync(LabSpec spec, string programs, Action<string> say, CancellationToken cancellationToken) => new(await MeshLab.CreateAsync(spec, programs, say, cancellationToken));
@@ -47,9 +49,15 @@ public sealed class NodeMesh : IAsyncDisposable
     public Task StartAgentAsync(string node, CniApi api, int gateways, CancellationToken cancellationToken) =>
         Lab.StartAsync(node, Agent, [.. Command(api, node), "--token-file", TokenFile(node), "--gateways", $"{gateways}"], cancellationToken);
 
+    /// <summary>The agent of a node ends as by a power cut, and nobody starts it again.</summary>
+    public Task KillAgentAsync(string node, CancellationToken cancellationToken) => Lab.Process(node, Agent).StopAsync("KILL", cancellationToken);
+
     /// <summary>As the administrator.</summary>
     /// <returns>Its standard output.</returns>
     public Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) => _mesh.MfctlAsync(cancellationToken, words);
+
+    /// <inheritdoc cref="MeshLab.TryMfctlAsync"/>
+    public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) => _mesh.TryMfctlAsync(cancellationToken, words);
 
     /// <summary>All agents of a cluster end and start again, as when their DaemonSet changes.</summary>
     public async Task RestartAsync(string cluster, CniApi api, int gateways, CancellationToken cancellationToken)
@@ -67,24 +75,31 @@ public sealed class NodeMesh : IAsyncDisposable
     /// <summary>All that makes a node a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out.</summary>
     public async Task SignalGatewayAsync(string node, string signal, CancellationToken cancellationToken)
     {
-        var all = (await Processes.Command.RunAsync(["ip", "netns", "pids", Lab.Topology[node].Namespace], null, cancellationToken)).Checked($"listing the processes of {node}");
-        var ours = all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(IsGateway).ToArray();
+        var ours = (await ProcessesAsync(node, cancellationToken)).Where(p => p.Program is "wireguard-go" or "meshfabric-agen").Select(p => p.Pid).ToArray();
         if (ours.Length == 0)
         {
             throw new LabException($"no gateway runs on {node}");
         }
 
         (await Processes.Command.RunAsync(["kill", $"-{signal}", .. ours], null, cancellationToken)).Checked($"{signal} to the gateway on {node}");
+    }
 
-        static bool IsGateway(string pid)
+    /// <summary>What runs on a node, by the first 15 characters of its name.</summary>
+    public async Task<IReadOnlyList<(string Pid, string Program)>> ProcessesAsync(string node, CancellationToken cancellationToken)
+    {
+        var all = (await Processes.Command.RunAsync(["ip", "netns", "pids", Lab.Topology[node].Namespace], null, cancellationToken)).Checked($"listing the processes of {node}");
+        return [.. all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(pid => (pid, ProgramOf(pid)))];
+
+        static string ProgramOf(string pid)
         {
             try
             {
-                return File.ReadAllText($"/proc/{pid}/comm").Trim() is "wireguard-go" or "meshfabric-agen";
+                return File.ReadAllText($"/proc/{pid}/comm").Trim();
             }
             catch (IOException)
             {
-                return false;
+                // It has ended.
+                return "";
             }
         }
     }
