@@ -132,6 +132,25 @@ public sealed class GatewayRow
     /// <summary>As of <see cref="GatewayFacts.KeyEpoch"/>.</summary>
     public int KeyEpoch { get; set; }
 
+    // As of GatewayFacts: the key that takes the place of PublicKey.
+    public string? NextKey { get; set; }
+    public bool ChangesKey { get; set; }
+
+    /// <summary>Somebody, or the calendar, wants another key; null: nobody.</summary>
+    public DateTimeOffset? KeyAskedAt { get; set; }
+
+    /// <summary>Who wants it.</summary>
+    public string KeyAskedBy { get; set; } = "";
+
+    /// <summary>It is being changed since then, and the gateway drained for it; null: it waits for its turn, or nobody wants another key.</summary>
+    public DateTimeOffset? KeyChangeAt { get; set; }
+
+    /// <summary>Revision that everybody must have made true before the change goes on.</summary>
+    public long KeyChangeRevision { get; set; }
+
+    /// <summary>Since when it has the key that it has; null: since it enrolled.</summary>
+    public DateTimeOffset? KeySince { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     /// <summary>The join token that admitted it: the same agent may ask again when an answer was lost.</summary>
@@ -147,6 +166,12 @@ public sealed class GatewayRow
 
     /// <summary>Epoch of the mesh secret that its agent holds, 0 for none; null: it knows nothing of them.</summary>
     public int? HeldEpoch { get; set; }
+
+    /// <summary>Public key that its devices have, as its agent says; null: it says nothing of keys.</summary>
+    public string? UsedKey { get; set; }
+
+    /// <summary>Public key that its agent holds ready.</summary>
+    public string? OfferedKey { get; set; }
 
     public int TunnelsConnected { get; set; }
     public int TunnelsWanted { get; set; }
@@ -166,7 +191,9 @@ public sealed class GatewayRow
         Endpoints.Select(UdpEndpoint.Parse).ToValueList(),
         TunnelAddresses.Select(a => a.ToCidr()).Order().ToValueList())
     {
-        Drained = Drained,
+        Drained = Drained || KeyChangeAt is not null,
+        NextKey = NextKey is null ? null : Net.PublicKey.Parse(NextKey),
+        ChangesKey = ChangesKey,
         PrivateEndpoints = PrivateEndpoints.Select(UdpEndpoint.Parse).ToValueList(),
         ObservedEndpoints = ObservedEndpoints,
         Relays = Relays,

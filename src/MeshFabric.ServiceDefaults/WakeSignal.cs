@@ -10,12 +10,13 @@ public sealed class WakeSignal
     public void Wake() => _pending.Writer.TryWrite(true);
 
     /// <summary>Returns at the next wake-up, after <paramref name="limit"/>, or when cancelled; never throws.</summary>
-    public async Task WaitAsync(TimeSpan limit, CancellationToken cancellationToken)
+    /// <returns>True when it was woken.</returns>
+    public async Task<bool> WaitAsync(TimeSpan limit, CancellationToken cancellationToken)
     {
         using var until = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         until.CancelAfter(limit);
         Task woken = _pending.Reader.WaitToReadAsync(until.Token).AsTask();
         await woken.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _pending.Reader.TryRead(out _);
+        return _pending.Reader.TryRead(out _);
     }
 }

@@ -9,7 +9,7 @@ using MeshFabric.TestKit;
 
 namespace MeshFabric.Bench;
 
-/// <summary>What is lost while every pre-shared key is renewed and every agent starts again.</summary>
+/// <summary>What is lost while every key is changed and every agent starts again.</summary>
 sealed class RotationBenchmark : IBenchmark
 {
     const int FlowPairs = 4;
@@ -20,7 +20,7 @@ sealed class RotationBenchmark : IBenchmark
     public string Name => "rotation";
 
     public string Description =>
-        "Two clusters with two gateways each; eight UDP flows, 100 packets a second each, between pods. In each round all pre-shared keys are renewed by mfctl tunnel rotate-key --all, until the last handshake of every tunnel had the new key on both sides; then every agent is ended and started again, one after the other.";
+        "Two clusters with two gateways each; eight UDP flows, 100 packets a second each, between pods. In each round mfctl tunnel rotate-key --all changes all keys: those of the devices, one gateway of a cluster after the other, and the pre-shared ones, until the last handshake of every tunnel had the new one on both sides; then every agent is ended and started again, one after the other. The clusters are sites: a drained gateway goes on carrying what the hosts behind it send by it.";
 
     public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
     {

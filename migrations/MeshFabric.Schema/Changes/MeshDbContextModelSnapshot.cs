@@ -277,6 +277,10 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("backend");
 
+                    b.Property<bool>("ChangesKey")
+                        .HasColumnType("boolean")
+                        .HasColumnName("changes_key");
+
                     b.Property<string>("ClusterId")
                         .IsRequired()
                         .HasColumnType("text")
@@ -313,9 +317,30 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("join_token_id");
 
+                    b.Property<DateTimeOffset?>("KeyAskedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("key_asked_at");
+
+                    b.Property<string>("KeyAskedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("key_asked_by");
+
+                    b.Property<DateTimeOffset?>("KeyChangeAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("key_change_at");
+
+                    b.Property<long>("KeyChangeRevision")
+                        .HasColumnType("bigint")
+                        .HasColumnName("key_change_revision");
+
                     b.Property<int>("KeyEpoch")
                         .HasColumnType("integer")
                         .HasColumnName("key_epoch");
+
+                    b.Property<DateTimeOffset?>("KeySince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("key_since");
 
                     b.Property<DateTimeOffset?>("LastSeen")
                         .HasColumnType("timestamp with time zone")
@@ -330,10 +355,18 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<string>("NextKey")
+                        .HasColumnType("text")
+                        .HasColumnName("next_key");
+
                     b.Property<string>("ObservedEndpoints")
                         .IsRequired()
                         .HasColumnType("jsonb")
                         .HasColumnName("observed_endpoints");
+
+                    b.Property<string>("OfferedKey")
+                        .HasColumnType("text")
+                        .HasColumnName("offered_key");
 
                     b.Property<int>("Ordinal")
                         .HasColumnType("integer")
@@ -374,6 +407,10 @@ namespace MeshFabric.Schema.Changes
                     b.Property<int>("TunnelsWanted")
                         .HasColumnType("integer")
                         .HasColumnName("tunnels_wanted");
+
+                    b.Property<string>("UsedKey")
+                        .HasColumnType("text")
+                        .HasColumnName("used_key");
 
                     b.HasKey("Id");
 

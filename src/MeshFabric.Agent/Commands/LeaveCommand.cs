@@ -30,7 +30,8 @@ static class LeaveCommand
                 {
                     await using var backend = Open(state);
                     using var host = new LinuxHost(new LinuxSysctls(state), isNode: false);
-                    await host.Reconciler(backend, PrivateKey.Generate(), TimeProvider.System).RemoveAsync(cancellationToken);
+                    using var reconciler = host.Reconciler(backend, PrivateKey.Generate(), TimeProvider.System);
+                    await reconciler.RemoveAsync(cancellationToken);
                 }
 
                 state.Delete();

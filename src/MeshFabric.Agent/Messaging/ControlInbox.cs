@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.Messaging;
 
 /// <summary>Takes what the control service sends. Nothing is done here but to remember and to wake the loop.</summary>
-public sealed partial class ControlInbox(FactsKeeper facts, MeshSecrets secrets, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, Membership membership, ILogger<ControlInbox> log) : IControlInbox
+public sealed partial class ControlInbox(FactsKeeper facts, DeviceKeys keys, MeshSecrets secrets, IControlLink link, GatewayLoop loop, TunnelWatch tunnels, AgentReporter reporter, InventoryReporter inventory, Membership membership, ILogger<ControlInbox> log) : IControlInbox
 {
     public Task OnFactsChangedAsync(FactsChanged message, CancellationToken cancellationToken) => WokenAsync(facts.Accept(message), cancellationToken);
 
@@ -26,6 +26,14 @@ public sealed partial class ControlInbox(FactsKeeper facts, MeshSecrets secrets,
             loop.Wake();
         }
 
+        return Task.CompletedTask;
+    }
+
+    public Task OnOfferDeviceKeyAsync(OfferDeviceKey message, CancellationToken cancellationToken)
+    {
+        keys.Offer();
+        reporter.BeatSoon();
+        loop.Wake();
         return Task.CompletedTask;
     }
 

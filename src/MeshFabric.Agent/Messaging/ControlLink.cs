@@ -196,6 +196,7 @@ public sealed partial class ControlLink(AgentStateDirectory state, TimeProvider 
                 endpoint.Handler<FactsChanged>(c => Inbox!.OnFactsChangedAsync(c.Message, c.CancellationToken));
                 endpoint.Handler<FactsSnapshot>(c => Inbox!.OnFactsSnapshotAsync(c.Message, c.CancellationToken));
                 endpoint.Handler<MeshSecretIssued>(c => Inbox!.OnMeshSecretIssuedAsync(c.Message, c.CancellationToken));
+                endpoint.Handler<OfferDeviceKey>(c => Inbox!.OnOfferDeviceKeyAsync(c.Message, c.CancellationToken));
                 endpoint.Handler<ProbeTunnels>(c => Inbox!.OnProbeTunnelsAsync(c.Message, c.CancellationToken));
                 endpoint.Handler<LeaveMesh>(c => Inbox!.OnLeaveMeshAsync(c.Message, c.CancellationToken));
             });

@@ -20,6 +20,8 @@ public interface IControlInbox
 
     Task OnMeshSecretIssuedAsync(MeshSecretIssued message, CancellationToken cancellationToken);
 
+    Task OnOfferDeviceKeyAsync(OfferDeviceKey message, CancellationToken cancellationToken);
+
     Task OnProbeTunnelsAsync(ProbeTunnels message, CancellationToken cancellationToken);
 
     Task OnLeaveMeshAsync(LeaveMesh message, CancellationToken cancellationToken);

@@ -68,7 +68,8 @@ sealed partial class NodeLeave(NodeSettings settings, ClusterApi api, NodeState 
         await using (var backend = openBackend())
         {
             using var host = new LinuxHost(new NodeHeldSettings(sysctls), isNode: true);
-            await host.Reconciler(backend, PrivateKey.Generate(), time).RemoveAsync(cancellationToken);
+            using var reconciler = host.Reconciler(backend, PrivateKey.Generate(), time);
+            await reconciler.RemoveAsync(cancellationToken);
         }
 
         gateway.Delete();

@@ -22,7 +22,8 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
 
     readonly ConcurrentDictionary<ulong, Peer> _peers = [];
     readonly ConcurrentDictionary<ulong, (ulong Peer, UdpEndpoint To, long At)> _asked = [];
-    readonly ulong _self = PathCheck.SenderOf(key.ToPublicKey());
+    PrivateKey _key = key;
+    ulong _self = PathCheck.SenderOf(key.ToPublicKey());
     readonly WakeSignal _signal = new();
     IPathSocket? _socket;
     double _room;
@@ -36,6 +37,15 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
         public int Port { get; set; }
         public bool Initiates { get; set; }
         public PathCandidate? Chosen { get; set; }
+    }
+
+    /// <summary>This gateway has another key: what was shared with the others by the former is forgotten. Between two updates.</summary>
+    public void Use(PrivateKey key)
+    {
+        _key = key;
+        _self = PathCheck.SenderOf(key.ToPublicKey());
+        _peers.Clear();
+        _asked.Clear();
     }
 
     /// <summary>Takes over a plan and a reading.</summary>
@@ -81,7 +91,7 @@ public sealed partial class PathFinder(Func<IPathSocket> openSocket, PrivateKey 
     }
 
     // One bad key costs only its own gateway.
-    byte[]? KeyWith(TunnelPeer peer) => peer.PublicKey.IsUsable ? PathCheck.Key(key, peer.PublicKey) : null;
+    byte[]? KeyWith(TunnelPeer peer) => peer.PublicKey.IsUsable ? PathCheck.Key(_key, peer.PublicKey) : null;
 
     /// <summary>Where to send to this peer; null while no way is known, and where what the device knows is right.</summary>
     public IPEndPoint? Way(TunnelPeer peer) =>

@@ -18,7 +18,7 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>The loop of one membership: facts to plan to host to report. Everything else only wakes it. Ends when it has left.</summary>
 public sealed partial class GatewayLoop(
-    AgentStateDirectory state, FactsKeeper facts, MeshSecrets secrets, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, IHostSettings settings, TimeProvider time, ILogger<GatewayLoop> log,
+    AgentStateDirectory state, FactsKeeper facts, DeviceKeys keys, MeshSecrets secrets, TunnelWatch tunnels, AgentReporter reporter, AgentView view, Func<IWireGuardBackend> openBackend, IHostSettings settings, TimeProvider time, ILogger<GatewayLoop> log,
     NodeSettings? node = null)
     : BackgroundService
 {
@@ -92,20 +92,24 @@ public sealed partial class GatewayLoop(
         _identity = state.ReadIdentity();
         view.Enrolled(_identity);
         facts.Load();
+        keys.Load();
         secrets.Load();
         await using var backend = openBackend();
         LogBackend(log, backend.Name);
         using var host = new LinuxHost(settings, isNode: node is not null);
-        _reconciler = host.Reconciler(backend, state.DeviceKey(), time);
-        using var paths = new PathFinder(() => host.PathSocket(time), state.DeviceKey(), time, log);
+        using var reconciler = host.Reconciler(backend, keys.Current, time);
+        _reconciler = reconciler;
+        using var paths = new PathFinder(() => host.PathSocket(time), keys.Current, time, log);
         (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
         _reconciler.Keys = new TunnelKeys(secrets);
+        _reconciler.OwnKey = _ => keys.Of(_ownKey);
         _paths = paths;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
         var probing = tunnels.RunAsync(PathsChanged, ended.Token);
         var finding = paths.RunAsync(Wake, ended.Token);
         var reporting = ReportAsync(_reconciler, backend.Name, ended.Token);
+        var keying = WatchKeysAsync(_reconciler, ended.Token);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -131,13 +135,14 @@ public sealed partial class GatewayLoop(
             }
 
             _reports.Wake();
-            await _signal.WaitAsync(tunnels.IsSettling ? QuickTurn : Turn, stoppingToken);
+            await _signal.WaitAsync(tunnels.IsSettling || _ownKeyWaits is not null ? QuickTurn : Turn, stoppingToken);
         }
 
         await ended.CancelAsync();
         await probing;
         await finding;
         await reporting;
+        await keying;
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -175,7 +180,9 @@ public sealed partial class GatewayLoop(
             // Pure and cheap; only replanned when the facts are others.
             if (Config is null || Config.Revision != known.Revision)
             {
+                TakeOwnKey(known);
                 Config = MeshPlanner.Plan(known, _identity!.ClusterId, _identity.GatewayId);
+                _keyLooks.Wake();
                 _reconciler.Detour = DetourNow();
             }
 
@@ -184,11 +191,14 @@ public sealed partial class GatewayLoop(
                 Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
             }
 
+            ChooseOwnKey(Config);
             try
             {
                 await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
-                if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision)
+                var used = keys.PublicOf(_ownKey);
+                if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision || keys.Used != used)
                 {
+                    keys.Used = used;
                     // Only now: a report of half of it would be taken for the whole.
                     reporter.Repeat();
                 }
@@ -196,7 +206,7 @@ public sealed partial class GatewayLoop(
             finally
             {
                 // Also when a part failed: what is there carries traffic, and fails over.
-                if (tunnels.Update(Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds, _reconciler.Keys))
+                if (tunnels.Update(_reconciler.Applied ?? Config, _reconciler.States, _reconciler.Made, _reconciler.Bounds, _reconciler.Keys))
                 {
                     reporter.ReportSoon();
                 }

@@ -12,15 +12,8 @@ namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>Makes the host what the config says, every time it is asked. Firewall before peers, peers before routes; what goes, goes in the reverse order.</summary>
 /// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf7, routes of our protocol, and our tables.</remarks>
-public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IRelays relays, IHostSettings settings, PrivateKey key, TimeProvider time)
+public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IRelays relays, IHostSettings settings, PrivateKey key, TimeProvider time) : IDisposable
 {
-    // A first handshake that the far side was not ready for is repeated by WireGuard only after 5 s: adding the peer anew repeats it at once.
-    static readonly TimeSpan KickAfter = TimeSpan.FromSeconds(1);
-    const int MaxKicks = 20;
-
-    readonly Dictionary<(string Device, PublicKey Peer), EndpointChoice> _choices = [];
-    readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
-
     // What the tables were last known to be made from.
     FirewallConfig? _firewall;
 
@@ -52,11 +45,19 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
     public TunnelKeys Keys { get; set; } = new(null);
 
+    /// <summary>Which of its own keys this gateway's devices are to have.</summary>
+    public Func<GatewayConfig, PrivateKey> OwnKey { get; set; } = _ => key;
+
+    /// <summary>The config that the host was last made to match: the one that was given, but for the keys of those far gateways that have changed to their next one.</summary>
+    public GatewayConfig? Applied { get; private set; }
+
     /// <summary>One turn; throws what failed, joined, after everything was tried.</summary>
     /// <param name="checkFirewall">Read our tables back; costs a process, so only when something said that tables changed, or now and then.</param>
     public async Task ReconcileAsync(GatewayConfig config, Func<NextHop, bool> isAlive, bool checkFirewall, CancellationToken cancellationToken)
     {
         var failures = new List<Exception>();
+        await TryAsync(failures, () => LookForKeysAsync(config, cancellationToken));
+        _changes.Forget(config);
         await TryAsync(failures, () =>
         {
             settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0, forwards6: config.Firewall.LocalPrefixes.Any(p => !p.IsIPv4));
@@ -64,7 +65,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         });
         await TryAsync(failures, () =>
         {
-            Bounds = BoundsOf(config);
+            Bounds = BoundsOf(_changes.Apply(config));
             Mtu = Math.Max(Bounds.Values.DefaultIfEmpty(MtuSearch.Usual).Max(), MtuSearch.SmallestIPv6);
             return Task.CompletedTask;
         });
@@ -74,7 +75,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         var made = new List<string>();
         foreach (var device in config.Devices)
         {
-            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, made, cancellationToken));
+            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, OwnKey(config), made, cancellationToken));
         }
 
         foreach (var device in config.Devices.Where(d => !states.ContainsKey(d.Name)))
@@ -88,6 +89,7 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
 
         States = states;
         Made = made;
+        Applied = config = _changes.Apply(config);
         await TryAsync(failures, () => SteerAsync(config, isAlive, cancellationToken));
         await TryAsync(failures, () => ApplyRelaysAsync(config, states, cancellationToken));
         await TryAsync(failures, () => SweepAsync(config, cancellationToken));
@@ -149,47 +151,6 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
         _firewall = config.Firewall;
     }
 
-    async Task<DeviceState> ApplyDeviceAsync(TunnelDevice device, List<string> made, CancellationToken cancellationToken)
-    {
-        if (await backend.EnsureAsync(device.Name, cancellationToken))
-        {
-            made.Add(device.Name);
-        }
-
-        var now = time.GetUtcNow();
-        var before = (await backend.ReadAsync(device.Name, cancellationToken)).Peers.ToDictionary(p => p.PublicKey);
-        foreach (var peer in before.Values.Where(p => p.Endpoint is not null))
-        {
-            _seen[peer.PublicKey] = peer.Endpoint!;
-        }
-
-        // A peer that nothing could be sent to would be given up for seconds before there is a way.
-        var peers = device.Peers.Where(p => before.ContainsKey(p.PublicKey) || p.Candidates.Count == 0 || !p.Initiates || Way(p) is not null)
-            .Select(p => Peer(device.Name, p, before.GetValueOrDefault(p.PublicKey), now)).ToValueList();
-        var wanted = new DeviceConfig(key, device.ListenPort, 0, peers);
-        if (Kicked(device, before, now) is { Count: > 0 } kicked)
-        {
-            await backend.ConfigureAsync(device.Name, wanted with { Peers = peers.Where(p => !kicked.Contains(p.PublicKey)).ToValueList() }, cancellationToken);
-        }
-
-        await backend.ConfigureAsync(device.Name, wanted, cancellationToken);
-        await links.ApplyAsync(device.Name, Mtu, device.Addresses, cancellationToken);
-        return await backend.ReadAsync(device.Name, cancellationToken);
-    }
-
-    PeerConfig Peer(string device, TunnelPeer peer, PeerState? state, DateTimeOffset now)
-    {
-        if (!_choices.TryGetValue((device, peer.PublicKey), out var choice))
-        {
-            _choices[(device, peer.PublicKey)] = choice = new EndpointChoice();
-        }
-
-        var way = Way(peer);
-        var endpoint = way ?? choice.Choose(peer, state, now);
-        var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
-        return new PeerConfig(peer.PublicKey, Keys.Of(peer, state, now), endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
-    }
-
     // By where the device sends to, or is about to.
     Dictionary<PublicKey, int> BoundsOf(GatewayConfig config)
     {
@@ -228,28 +189,6 @@ public sealed class GatewayReconciler(IWireGuardBackend backend, ILinks links, I
             .Where(s => s.Own is not null)
             .Select(s => new RelayPort(s.Near.Port, s.Far.Port, s.Address!, s.Own!))
             .ToValueList();
-    }
-
-    static IPEndPoint? KnownEndpoint(PeerState? state) => state?.Endpoint;
-
-    HashSet<PublicKey> Kicked(TunnelDevice device, Dictionary<PublicKey, PeerState> before, DateTimeOffset now)
-    {
-        var kicked = new HashSet<PublicKey>();
-        foreach (var peer in device.Peers.Where(p => p.Initiates && before.TryGetValue(p.PublicKey, out var s) && s.LastHandshake is null))
-        {
-            var id = (device.Name, peer.PublicKey);
-            if (!_kicks.TryGetValue(id, out var last))
-            {
-                _kicks[id] = (now, 0);
-            }
-            else if (last.Count < MaxKicks && now - last.At >= KickAfter)
-            {
-                _kicks[id] = (now, last.Count + 1);
-                kicked.Add(peer.PublicKey);
-            }
-        }
-
-        return kicked;
     }
 
     async Task SweepAsync(GatewayConfig config, CancellationToken cancellationToken)

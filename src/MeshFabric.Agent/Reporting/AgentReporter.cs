@@ -9,7 +9,7 @@ using MeshFabric.ServiceDefaults;
 namespace MeshFabric.Agent.Reporting;
 
 /// <summary>Says when to report: a heartbeat every 15 s; everything when the plan changed, after a reconnect and every minute; what changed at once.</summary>
-public sealed class AgentReporter(IControlLink link, FactsKeeper facts, MeshSecrets secrets, TunnelWatch tunnels, TimeProvider time)
+public sealed class AgentReporter(IControlLink link, FactsKeeper facts, DeviceKeys keys, MeshSecrets secrets, TunnelWatch tunnels, TimeProvider time)
 {
     static readonly TimeSpan HeartbeatPeriod = TimeSpan.FromSeconds(15);
     static readonly TimeSpan CompletePeriod = TimeSpan.FromSeconds(60);
@@ -83,7 +83,7 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, MeshSecr
 
     async Task BeatAsync(long appliedRevision, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted) { KeyEpoch = secrets.Newest }, cancellationToken))
+        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted) { KeyEpoch = secrets.Newest, Key = keys.Used?.ToString(), NextKey = keys.Offered?.ToString() }, cancellationToken))
         {
             _lastHeartbeat = now;
         }

@@ -37,7 +37,7 @@ public static class AgentHost
         builder.Logging.ClearProviders();
         builder.Logging.AddMeshConsole();
         builder.Logging.SetMinimumLevel(LogLevel.Information).AddFilter("MassTransit", LogLevel.Error);
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<TimeProvider>(new SteadyTime(TimeProvider.System));
         builder.Services.AddSingleton(gateway);
         builder.Services.AddSingleton<AgentView>();
         builder.Services.AddSingleton<INodeTraffic>(s => node is null ? new NoTraffic() : new LinuxNodeTraffic(s.GetRequiredService<TimeProvider>()));
@@ -84,6 +84,7 @@ public static class AgentHost
         .AddScoped<IControlLink>(s => s.GetRequiredService<ControlLink>())
         .AddScoped<ControlInbox>()
         .AddScoped<FactsKeeper>()
+        .AddScoped<DeviceKeys>()
         .AddScoped<MeshSecrets>()
         .AddScoped<TunnelWatch>()
         .AddScoped<AgentReporter>()

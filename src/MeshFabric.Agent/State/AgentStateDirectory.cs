@@ -14,6 +14,7 @@ public sealed class AgentStateDirectory(string directory)
     public string Directory { get; } = directory;
     public string IdentityFile => Path.Combine(Directory, "identity.json");
     public string DeviceKeyFile => Path.Combine(Directory, "device.key");
+    public string NextDeviceKeyFile => DeviceKeyFile + ".next";
     public string AgentKeyFile => Path.Combine(Directory, "agent.key");
     public string AgentCertificateFile => Path.Combine(Directory, "agent.crt");
     public string BrokerAuthorityFile => Path.Combine(Directory, "broker-ca.crt");
@@ -149,22 +150,35 @@ public sealed class AgentStateDirectory(string directory)
 
     public void WriteIdentity(AgentIdentity identity) => Write(IdentityFile, JsonSerializer.Serialize(identity, MeshJson.Options));
 
-    /// <summary>The device's key; made at the first call, never replaced.</summary>
+    /// <summary>The devices' key; made at the first call.</summary>
     /// <exception cref="AgentStateException">The file is damaged.</exception>
     public PrivateKey DeviceKey()
     {
         if (!File.Exists(DeviceKeyFile))
         {
             var made = PrivateKey.Generate();
-            Write(DeviceKeyFile, Convert.ToBase64String(made.Bytes) + "\n");
+            WriteKey(DeviceKeyFile, made);
             return made;
         }
 
-        var bytes = new byte[PublicKey.Size];
-        return Convert.TryFromBase64String(File.ReadAllText(DeviceKeyFile).Trim(), bytes, out var written) && written == PublicKey.Size
-            ? new PrivateKey(bytes)
-            : throw Damaged(DeviceKeyFile, "damaged");
+        return ReadKey(DeviceKeyFile) ?? throw Damaged(DeviceKeyFile, "damaged");
     }
+
+    /// <summary>The key that is to take the place of <see cref="DeviceKey"/>; null when there is none, or none that can be read: another one is made then.</summary>
+    public PrivateKey? NextDeviceKey() => File.Exists(NextDeviceKeyFile) ? ReadKey(NextDeviceKeyFile) : null;
+
+    public void WriteNextDeviceKey(PrivateKey key) => WriteKey(NextDeviceKeyFile, key);
+
+    /// <summary>The next key is the devices' key from now on; the former is gone.</summary>
+    public void PromoteNextDeviceKey() => File.Move(NextDeviceKeyFile, DeviceKeyFile, overwrite: true);
+
+    static PrivateKey? ReadKey(string file)
+    {
+        var bytes = new byte[PublicKey.Size];
+        return Convert.TryFromBase64String(File.ReadAllText(file).Trim(), bytes, out var written) && written == PublicKey.Size ? new PrivateKey(bytes) : null;
+    }
+
+    void WriteKey(string file, PrivateKey key) => Write(file, Convert.ToBase64String(key.Bytes) + "\n");
 
     /// <summary>The last accepted facts; null when there are none. A damaged file is set aside: facts can be fetched anew.</summary>
     /// <param name="setAside">Where a damaged file went, or null.</param>

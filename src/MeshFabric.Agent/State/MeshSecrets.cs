@@ -5,13 +5,11 @@ using Microsoft.Extensions.Logging;
 namespace MeshFabric.Agent.State;
 
 /// <summary>The mesh secrets that this gateway holds, by epoch, in step with the file that they survive in. From any thread.</summary>
-public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshSecrets> log)
+public sealed partial class MeshSecrets(AgentStateDirectory state, DeviceKeys own, ILogger<MeshSecrets> log)
 {
     readonly Lock _lock = new();
-    readonly Dictionary<(PublicKey Peer, int Epoch), PresharedKey> _keys = [];
+    readonly Dictionary<(PublicKey Own, PublicKey Peer, int Epoch), PresharedKey> _keys = [];
     SortedDictionary<int, MeshSecret> _secrets = [];
-    PrivateKey? _own;
-
     volatile IReadOnlyList<int> _held = [];
 
     /// <summary>0 for none.</summary>
@@ -25,7 +23,6 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
     {
         lock (_lock)
         {
-            _own = state.DeviceKey();
             Take(new SortedDictionary<int, MeshSecret>(state.ReadMeshSecrets(out var setAside).ToDictionary()));
             if (setAside is not null)
             {
@@ -46,7 +43,7 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
                     throw new FormatException($"epochs count from 1, and this one is {message.Epoch}");
                 }
 
-                Write(new SortedDictionary<int, MeshSecret>(_secrets) { [message.Epoch] = MeshSecret.Open(message.Sealed, _own ??= state.DeviceKey(), message.Epoch) });
+                Write(new SortedDictionary<int, MeshSecret>(_secrets) { [message.Epoch] = Open(message) });
             }
             catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
             {
@@ -64,13 +61,33 @@ public sealed partial class MeshSecrets(AgentStateDirectory state, ILogger<MeshS
         }
     }
 
+    // Whoever sealed it may not know yet which key is in force here, or we may not.
+    MeshSecret Open(MeshSecretIssued message)
+    {
+        var keys = own.All.ToList();
+        foreach (var key in keys[..^1])
+        {
+            try
+            {
+                return MeshSecret.Open(message.Sealed, key, message.Epoch);
+            }
+            catch (FormatException)
+            {
+                // The last one tells what is wrong.
+            }
+        }
+
+        return MeshSecret.Open(message.Sealed, keys[^1], message.Epoch);
+    }
+
     /// <summary>The pre-shared key of a pair in one epoch; null while its secret is not held.</summary>
-    public PresharedKey? KeyOf(PublicKey peer, int epoch)
+    /// <param name="near">Which of this gateway's keys its device has.</param>
+    public PresharedKey? KeyOf(PublicKey near, PublicKey peer, int epoch)
     {
         lock (_lock)
         {
-            return _keys.TryGetValue((peer, epoch), out var known) ? known
-                : _secrets.TryGetValue(epoch, out var secret) ? _keys[(peer, epoch)] = secret.KeyOf(_own!.ToPublicKey(), peer)
+            return _keys.TryGetValue((near, peer, epoch), out var known) ? known
+                : _secrets.TryGetValue(epoch, out var secret) ? _keys[(near, peer, epoch)] = secret.KeyOf(near, peer)
                 : null;
         }
     }

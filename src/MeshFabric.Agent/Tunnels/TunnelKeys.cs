@@ -14,8 +14,12 @@ public sealed class TunnelKeys(MeshSecrets? secrets)
     /// <summary>Of the key that was last put on the device for this peer; 0 where none is known.</summary>
     public int EpochOf(PublicKey peer) => _choices.GetValueOrDefault(peer)?.Epoch ?? 0;
 
+    /// <summary>For a peer that holds itself ready only: nothing has failed with it yet. Null for no key.</summary>
+    public PresharedKey? Ready(PublicKey near, PublicKey peer, int epoch) => epoch == 0 ? null : secrets?.KeyOf(near, peer, epoch);
+
     /// <summary>What the device should have now; null for no key. What cannot be made stays as it is there: a tunnel that works goes on.</summary>
-    public PresharedKey? Of(TunnelPeer peer, PeerState? state, DateTimeOffset now)
+    /// <param name="near">Which of this gateway's keys the device has.</param>
+    public PresharedKey? Of(PublicKey near, TunnelPeer peer, PeerState? state, DateTimeOffset now)
     {
         if (peer.KeyEpoch == 0)
         {
@@ -28,6 +32,6 @@ public sealed class TunnelKeys(MeshSecrets? secrets)
             _choices[peer.PublicKey] = choice = new KeyChoice();
         }
 
-        return choice.Choose(peer.KeyEpoch, secrets?.Held ?? [], state?.LastHandshake, now) is { } epoch && secrets?.KeyOf(peer.PublicKey, epoch) is { } key ? key : state?.PresharedKey;
+        return choice.Choose(peer.KeyEpoch, secrets?.Held ?? [], state?.LastHandshake, now) is { } epoch && secrets?.KeyOf(near, peer.PublicKey, epoch) is { } key ? key : state?.PresharedKey;
     }
 }

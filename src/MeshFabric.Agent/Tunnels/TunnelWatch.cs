@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using MeshFabric.Agent.Probing;
+using MeshFabric.Agent.Setup;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
@@ -67,6 +68,11 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
                 var watched = _watched.GetOrAdd((peer.Cluster, peer.Gateway), _ => new WatchedTunnel(now) { Device = device, Peer = peer });
                 lock (watched)
                 {
+                    if (watched.Peer.PublicKey != peer.PublicKey)
+                    {
+                        watched.Succeed();
+                    }
+
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     watched.Read(peers.GetValueOrDefault(peer.PublicKey));
@@ -183,7 +189,8 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         // A probe may come back meanwhile.
         lock (watched)
         {
-            return watched.Report(device, peer);
+            var report = watched.Report(device, peer);
+            return report with { LastHandshake = report.LastHandshake is { } at ? SteadyTime.ToWall(time, at) : null };
         }
     }
 

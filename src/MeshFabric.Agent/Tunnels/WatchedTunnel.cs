@@ -32,6 +32,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
     public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
 
     bool _carries;
+    DateTimeOffset? _before;
     int _setEpoch;
     DateTimeOffset _setSince;
 
@@ -46,6 +47,9 @@ sealed class WatchedTunnel(DateTimeOffset since)
 
         static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
     }
+
+    /// <summary>Its far gateway has another key, and so it is another peer of the device: the session before says how fresh it is until there was a handshake with that one.</summary>
+    public void Succeed() => _before = State?.LastHandshake ?? _before;
 
     /// <summary>After the key was set on the device; true when another one is in force, as it is from the next handshake on.</summary>
     public bool Keyed(int epoch, DateTimeOffset now)
@@ -67,7 +71,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
     /// <summary>True when its state is another one now.</summary>
     public bool Judge(DateTimeOffset now)
     {
-        if (!Liveness.Update(State?.LastHandshake, now))
+        if (!Liveness.Update(State?.LastHandshake ?? _before, now))
         {
             return false;
         }

@@ -21,6 +21,7 @@ static class GatewayCommands
         new("RELAYS", g => g.Status.RelayedPairs == 0 ? "" : $"{g.Status.RelayedPairs}", Wide: true),
         new("TUNNEL-ADDRESSES", g => string.Join(",", g.Spec.TunnelAddresses), Wide: true),
         new("PUBLIC-KEY", g => $"{g.Spec.PublicKey}", Wide: true),
+        new("KEY-SINCE", g => g.Status.KeyChange.Length > 0 ? g.Status.KeyChange : Figures.At(g.Status.KeySince), Wide: true),
         new("LAST-SEEN", g => g.Status.LastSeen is null ? "never" : Figures.At(g.Status.LastSeen), Wide: true),
         new("VERSION", g => g.Status.AgentVersion));
 

@@ -28,7 +28,7 @@ static class TunnelCommands
 
     public static Command Create(Cli cli) => new MeshCommand("tunnel", "Tunnels between gateways", "mfctl tunnel list --state down", "mfctl tunnel get aurora/gw1 borealis/gw1")
     {
-        List(cli), Get(cli), RotateKey(cli),
+        List(cli), Get(cli), RotateKeyCommand.Create(cli),
     };
 
     static Command List(Cli cli)
@@ -94,66 +94,6 @@ static class TunnelCommands
         }));
         return command;
     }
-
-    static Command RotateKey(Cli cli)
-    {
-        var all = new Option<bool>("--all") { Description = "Of all tunnels of the mesh: the pre-shared keys of one epoch are made from one secret" };
-        var reason = new Option<string?>("--reason") { HelpName = "TEXT", Description = "For the event and the audit record" };
-        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until all gateways that are heard of use the new keys" };
-        var command = new MeshCommand("rotate-key", "Renew the pre-shared keys of all tunnels, without loss: each tunnel goes on with its session, and its next handshake (within 2 minutes) has the new key",
-            "mfctl tunnel rotate-key --all",
-            "mfctl tunnel rotate-key --all --reason 'a laptop with a backup was lost'")
-        {
-            all, reason, noWait,
-        };
-        command.Validators.Add(result =>
-        {
-            if (!result.GetValue(all))
-            {
-                result.AddError("say --all: a new epoch is for all tunnels");
-            }
-        });
-        command.SetAction(cli.Remote(async (session, cancellationToken) =>
-        {
-            var keys = await session.Client.RenewKeysAsync(new RenewKeys(session.Get(reason)), cancellationToken);
-            if (!session.Get(noWait))
-            {
-                keys = await HeldAsync(session, keys.Epoch, cancellationToken);
-            }
-
-            session.Printer.One(KeysView, keys);
-            return ExitCode.Ok;
-        }));
-        return command;
-    }
-
-    /// <summary>Waits until every gateway that is heard of holds an epoch and uses it.</summary>
-    static async Task<KeysResource> HeldAsync(Session session, int epoch, CancellationToken cancellationToken)
-    {
-        KeysResource? keys = null;
-        var limit = session.Timeout;
-        await Waiting.UntilAsync(limit, GatewayCommands.Look, async () =>
-        {
-            keys = await session.Client.GetKeysAsync(cancellationToken);
-            var silent = (await session.Client.ListGatewaysAsync(null, cancellationToken)).Where(g => g.Status.State != "connected").Select(g => g.Metadata.Name).ToHashSet(StringComparer.Ordinal);
-            var waiting = keys.Waiting.Where(w => !silent.Contains(w)).ToList();
-            return keys.Epoch >= epoch && waiting.Count == 0 ? null
-                : new CommandException(ExitCode.TimedOut, $"after {Duration.Text(limit)} these gateways do not have the secret of epoch {epoch} yet: {string.Join(", ", waiting)}; their tunnels go on with the keys they have", "mfctl gateway list");
-        }, cancellationToken);
-        await GatewayCommands.AppliedAsync(session, cancellationToken);
-        if (keys!.Waiting.Count > 0)
-        {
-            session.Note($"not heard of, and given the new secret when they are: {string.Join(", ", keys.Waiting)}");
-        }
-
-        return keys;
-    }
-
-    static readonly View<KeysResource> KeysView = new(k => $"keys/{k.Epoch}",
-        new("EPOCH", k => $"{k.Epoch}"),
-        new("SINCE", k => Figures.At(k.Since)),
-        new("GATEWAYS", k => $"{k.Holding}/{k.Gateways}"),
-        new("REASON", k => k.Reason));
 
     static string NameOf(string a, string? b)
     {

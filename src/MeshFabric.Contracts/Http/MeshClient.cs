@@ -62,6 +62,8 @@ public sealed class MeshClient : IDisposable
 
     public Task<KeysResource> RenewKeysAsync(RenewKeys body, CancellationToken cancellationToken) => PostAsync<KeysResource>("mesh/keys", body, cancellationToken);
 
+    public Task<KeysResource> ChangeDeviceKeysAsync(string cluster, ChangeDeviceKeys body, CancellationToken cancellationToken) => PostAsync<KeysResource>($"clusters/{Part(cluster)}/device-keys", body, cancellationToken);
+
     public Task<ClusterResource> GetClusterAsync(string name, CancellationToken cancellationToken) => GetAsync<ClusterResource>($"clusters/{Part(name)}", cancellationToken);
 
     public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);

@@ -15,6 +15,12 @@ public sealed record AgentHeartbeat(string AgentVersion, long FactsRevision, lon
 {
     /// <summary>Newest epoch of the mesh secret that it holds, 0 for none; null from an agent that knows nothing of them.</summary>
     public int? KeyEpoch { get; init; }
+
+    /// <summary>Public key that its devices have, base64; null before they were made, and from an agent that has one only.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Public key that it holds ready to be its next one; null for none.</summary>
+    public string? NextKey { get; init; }
 }
 
 /// <summary>Asks for a <see cref="FactsSnapshot"/>.</summary>

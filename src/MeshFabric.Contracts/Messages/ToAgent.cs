@@ -34,5 +34,8 @@ public sealed record ProbeTunnels(string ProbeId, string ToCluster, int Count, i
 /// <param name="Sealed">As of <see cref="MeshSecret.Seal"/>, base64.</param>
 public sealed record MeshSecretIssued(int Epoch, string Sealed);
 
+/// <summary>The receiver is to make another key for its devices and to say in its heartbeats which one; it uses it when the facts say so. Repeats are harmless.</summary>
+public sealed record OfferDeviceKey;
+
 /// <summary>The receiver no longer belongs to the mesh: it removes its devices, routes, rules and identity.</summary>
 public sealed record LeaveMesh(string Reason);

@@ -18,6 +18,7 @@ public static class ApiSetup
         api.MapUsers();
         api.MapEvents();
         api.MapMesh();
+        api.MapKeys();
         api.MapProbes();
         api.MapEnrolments();
         app.MapPublic();

@@ -12,14 +12,9 @@ public static class MeshApi
 {
     const int MaxNamed = 20;
 
-    const int LongestReason = 200;
-
     public static void MapMesh(this IEndpointRouteBuilder api)
     {
         api.MapGet("/mesh", GetAsync).WithName("GetMesh").WithTags("Mesh");
-        api.MapGet("/mesh/keys", GetKeysAsync).WithName("GetKeys").WithTags("Mesh").WithSummary("The epoch of the pre-shared keys, and who does not have it yet");
-        api.MapPost("/mesh/keys", RenewKeysAsync).WithName("RenewKeys").WithTags("Mesh").RequireAuthorization(Roles.Operator)
-            .WithSummary("Renews all pre-shared keys, without loss");
     }
 
     public static void MapPublic(this IEndpointRouteBuilder root)
@@ -55,36 +50,6 @@ public static class MeshApi
             (int)totals.Down,
             view.Facts.Clusters.SelectMany(c => c.Prefixes).Count(p => p.IsRemapped),
             unmet);
-    }
-
-    static async Task<KeysResource> GetKeysAsync(MeshDbContext db, CancellationToken cancellationToken)
-    {
-        var epoch = await KeyEpochs.NewestAsync(db, cancellationToken);
-        var gateways = await db.Gateways.AsNoTracking().Where(g => g.HeldEpoch != null).Select(g => new { Name = g.Cluster!.Name + "/" + g.Name, g.KeyEpoch }).ToListAsync(cancellationToken);
-        var newest = epoch?.Epoch ?? 0;
-        var waiting = gateways.Where(g => g.KeyEpoch < newest).Select(g => g.Name).Order(StringComparer.Ordinal).ToList();
-        return new KeysResource(newest, epoch?.CreatedAt, epoch?.Reason ?? "", gateways.Count, gateways.Count - waiting.Count, waiting);
-    }
-
-    static async Task<KeysResource> RenewKeysAsync(Body<RenewKeys> body, HttpContext context, FactsStore facts, MeshKeys keys, MeshDbContext db, CancellationToken cancellationToken)
-    {
-        var errors = new FieldErrors();
-        var reason = body.Value.Reason?.Trim() ?? "";
-        if (reason.Length > LongestReason)
-        {
-            errors.Add("/reason", $"at most {LongestReason} characters");
-        }
-
-        errors.ThrowIfAny();
-        var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(async change =>
-        {
-            await change.RenewKeysAsync(reason.Length > 0 ? reason : $"{caller.Actor} asked for it", caller.Actor, 0, cancellationToken);
-            change.Audit(caller, "keys.renew", "mesh", null, null);
-            return true;
-        }, cancellationToken);
-        keys.Wake();
-        return await GetKeysAsync(db, cancellationToken);
     }
 
     static IEnumerable<string> Unmet(MeshView view, List<ClusterResource> clusters, long wanted, TunnelFigures.Totals totals)

@@ -62,7 +62,7 @@ public static class ClusterChanges
         var unknown = inventory is { Kind: ClusterKind.Kubernetes, PodCidrs.Count: 0 };
         var cidrs = unknown ? PodPrefixes(row) : inventory.PodCidrs;
         var findings = await change.PlanPrefixesAsync(row, cidrs, actor, cancellationToken);
-        row.Findings = unknown ? [.. findings, PodCidrsUnknown(row.Name)] : findings;
+        row.Findings = [.. findings, .. Unknown(row, pods: unknown)];
         if (row.ToFacts() with { Revision = before.Revision } != before)
         {
             change.Touch(row);
@@ -94,7 +94,7 @@ public static class ClusterChanges
         }
 
         // What was found of the former prefixes is about them; that some are not known is not.
-        row.Findings = [.. findings, .. row.Findings.Where(f => f.Code == PodCidrsUnknownCode)];
+        row.Findings = [.. findings, .. Unknown(row, pods: row.Findings.Any(f => f.Code == PodCidrsUnknownCode))];
 
         change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, advertise ? $"The Services of {name} are advertised." : $"The Services of {name} are no longer advertised.");
         change.Audit(caller, "cluster.update", $"cluster/{name}", before, Json(row.ToFacts()));
@@ -102,6 +102,21 @@ public static class ClusterChanges
     }
 
     static ValueList<Cidr> PodPrefixes(ClusterRow row) => row.ToPrefixes().Where(p => !p.Services).Select(p => p.Local).ToValueList();
+
+    /// <param name="pods">Its pod CIDRs are not known.</param>
+    static IEnumerable<Finding> Unknown(ClusterRow row, bool pods)
+    {
+        if (pods)
+        {
+            yield return PodCidrsUnknown(row.Name);
+        }
+
+        if (row is { Kind: ClusterKind.Kubernetes, AdvertisesServices: true, ServiceCidrs.Count: 0 })
+        {
+            yield return new Finding(FindingSeverity.Warning, "service-cidrs-unknown", $"cluster/{row.Name}",
+                $"The Services of {row.Name} are to be advertised, and nothing tells their addresses.", "Give them: mfctl cluster join NAME --kubeconfig FILE --service-cidr CIDR; with Helm serviceCidrs.");
+        }
+    }
 
     static Finding PodCidrsUnknown(string cluster) => new(FindingSeverity.Warning, PodCidrsUnknownCode, $"cluster/{cluster}",
         $"The Kubernetes API of {cluster} does not tell its pod CIDRs.", "Give them: mfctl cluster join NAME --kubeconfig FILE --pod-cidr CIDR where agents are pods, meshfabric-agent join --pod-cidr CIDR on other hosts.");
@@ -125,7 +140,7 @@ public static class ClusterChanges
         }
 
         var key = request.PublicKey.ToString();
-        if (await change.Db.Gateways.AnyAsync(g => g.PublicKey == key, cancellationToken))
+        if (await change.Db.Gateways.AnyAsync(g => g.PublicKey == key || g.NextKey == key, cancellationToken))
         {
             throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
         }

@@ -75,6 +75,8 @@ public sealed class MeshView
             {
                 ObservedEndpoints = facts.ObservedEndpoints.Select(o => o.Endpoint).Distinct().Order().ToValueList(),
                 RelayedPairs = facts.Relays.Count,
+                KeySince = row.KeySince ?? row.CreatedAt,
+                KeyChange = row.KeyChangeAt is not null ? "changing" : row.KeyAskedAt is not null ? "waiting" : "",
             });
     }
 

@@ -11,6 +11,9 @@ public abstract class WokenReconciler(TimeSpan period, TimeSpan pause, TimeProvi
 
     protected TimeProvider Time => time;
 
+    /// <summary>Without being woken, from the next turn on.</summary>
+    protected TimeSpan Every { get; set; } = period;
+
     /// <summary>Something is another way now: look soon.</summary>
     public void Wake() => _signal.Wake();
 
@@ -23,7 +26,7 @@ public abstract class WokenReconciler(TimeSpan period, TimeSpan pause, TimeProvi
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            await _signal.WaitAsync(period, stoppingToken);
+            await _signal.WaitAsync(Every, stoppingToken);
             try
             {
                 await ReconcileAsync(stoppingToken);

@@ -14,7 +14,7 @@ using Microsoft.EntityFrameworkCore;
 namespace MeshFabric.Control.Reporting;
 
 /// <summary>Stores what agents say, under the id that the broker vouches for. Everything may come twice or late.</summary>
-public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, HiddenGateways hidden, MeshKeys keys, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
+public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, HiddenGateways hidden, MeshKeys keys, DeviceKeyChanges deviceKeys, SettledRevision settled, IAgentPost post, TimeProvider time, ILogger<AgentInbox> log) : IAgentInbox
 {
     const int MostAddresses = 4;
 
@@ -28,6 +28,8 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             .SetProperty(r => r.FactsRevision, message.FactsRevision)
             .SetProperty(r => r.AppliedRevision, message.AppliedRevision)
             .SetProperty(r => r.HeldEpoch, message.KeyEpoch)
+            .SetProperty(r => r.UsedKey, Key(message.Key))
+            .SetProperty(r => r.OfferedKey, Key(message.NextKey))
             .SetProperty(r => r.TunnelsConnected, message.TunnelsConnected)
             .SetProperty(r => r.TunnelsWanted, message.TunnelsWanted), cancellationToken);
         if (known == 0)
@@ -40,10 +42,16 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             m.PublishedRevision,
             Newest = db.KeyEpochs.Max(e => (int?)e.Epoch) ?? 0,
             Fact = db.Gateways.Where(g => g.Id == gatewayId).Select(g => g.KeyEpoch).FirstOrDefault(),
+            KeysChange = db.Gateways.Any(g => g.KeyChangeAt != null),
         }).SingleAsync(cancellationToken);
         if ((message.KeyEpoch ?? 0) != mesh.Fact || (message.KeyEpoch is { } held && (held != mesh.Newest || held == 0)))
         {
             keys.Wake();
+        }
+
+        if (mesh.KeysChange)
+        {
+            deviceKeys.Wake();
         }
 
         if (message.FactsRevision < settled.Observe(mesh.PublishedRevision))
@@ -240,6 +248,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
 
     async Task SendSnapshotAsync(string gatewayId, CancellationToken cancellationToken) =>
         await post.SendAsync(gatewayId, new FactsSnapshot(await facts.LoadAsync(cancellationToken)), cancellationToken);
+
+    // What is no key is taken for none.
+    static string? Key(string? text) => PublicKey.TryParse(text, out var key) && key.IsUsable ? text : null;
 
     static string Short(string text) => text.Length <= 64 ? text : text[..64];
 

@@ -75,6 +75,8 @@ public static class ControlHost
         services.AddHostedService<Liveness>();
         services.AddSingleton<HiddenGateways>();
         services.AddHostedService(provider => provider.GetRequiredService<HiddenGateways>());
+        services.AddSingleton<DeviceKeyChanges>();
+        services.AddHostedService(provider => provider.GetRequiredService<DeviceKeyChanges>());
         services.AddSingleton<MeshKeys>();
         services.AddHostedService(provider => provider.GetRequiredService<MeshKeys>());
         services.AddSingleton<MeshMetrics>();

@@ -71,6 +71,10 @@ public sealed class KeysOptions
     /// <summary>Days after which all pre-shared keys are renewed; 0: only when somebody asks, or is removed.</summary>
     [Range(0, 3650, ErrorMessage = "Keys:RotationDays is 0 to 3650")]
     public int RotationDays { get; set; } = 30;
+
+    /// <summary>Days after which a gateway's device key is changed; 0: only when somebody asks.</summary>
+    [Range(0, 3650, ErrorMessage = "Keys:DeviceRotationDays is 0 to 3650")]
+    public int DeviceRotationDays { get; set; } = 180;
 }
 
 /// <summary>Section <c>Bootstrap</c>.</summary>

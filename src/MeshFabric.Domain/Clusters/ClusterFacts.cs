@@ -117,6 +117,14 @@ public sealed record GatewayFacts(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int KeyEpoch { get; init; }
 
+    /// <summary>Takes the place of <see cref="PublicKey"/>: the others hold it ready, and take it for this gateway's as soon as somebody uses it. Null: its key does not change.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PublicKey? NextKey { get; init; }
+
+    /// <summary>The others hold <see cref="NextKey"/> ready: the gateway is to use it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ChangesKey { get; init; }
+
     /// <summary>Pairs of other gateways that it hands packets on between; sorted by ports.</summary>
     public ValueList<RelayFacts> Relays { get; init; } = [];
 }

@@ -64,6 +64,11 @@ static class FactsCheck
             {
                 findings.Add(Error("gateway-duplicate-key", subject, "Another gateway has the same public key.", "Enrol it again with a new key: two machines must not share one."));
             }
+            else if (gateway.NextKey is { } next && !keys.Add(next))
+            {
+                findings.Add(Error("gateway-duplicate-key", subject, "Another gateway has the public key that is to be its next one: it keeps the one that it has.", "Change its key again: mfctl tunnel rotate-key CLUSTER."));
+                good.Add(gateway with { NextKey = null, ChangesKey = false });
+            }
             else
             {
                 good.Add(gateway);

@@ -18,6 +18,10 @@ public sealed record GatewayConfig(
     /// <summary>This gateway's own number in its cluster.</summary>
     public int Ordinal { get; init; }
 
+    /// <summary>Which of its own keys its devices are to have; null: it has one only.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PublicKey? Key { get; init; }
+
     /// <summary>This gateway is to carry nothing while another one of its cluster can.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool Drained { get; init; }
@@ -58,6 +62,14 @@ public sealed record TunnelPeer(
     /// <summary>Epoch of the mesh secret that the pre-shared key is made from: the newest that both sides hold. 0: no pre-shared key.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int KeyEpoch { get; init; }
+
+    /// <summary>As of <see cref="GatewayFacts.NextKey"/>.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PublicKey? NextKey { get; init; }
+
+    /// <summary>As of <see cref="GatewayFacts.ChangesKey"/>: the far gateway may use it at any moment.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool ChangesKey { get; init; }
 }
 
 /// <summary>Where a far device may be reached though it stands behind a NAT; whether it is, only a check tells.</summary>

@@ -39,6 +39,7 @@ public static class MeshPlanner
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
         {
             Ordinal = gateway.Ordinal,
+            Key = gateway.NextKey is null ? null : gateway.ChangesKey ? gateway.NextKey : gateway.PublicKey,
             Drained = gateway.Drained,
             Relays = Relayed(gateway, remotes),
         };
@@ -117,6 +118,8 @@ public static class MeshPlanner
             far.TunnelAddresses)
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
+            NextKey = far.NextKey,
+            ChangesKey = far.ChangesKey,
         };
     }
 

@@ -116,7 +116,7 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         await using var plain = PingStream.Start(mesh["aurora-w1-p2"], IPAddress.Parse("10.20.1.11"));
         await using var remapped = PingStream.Start(mesh["cirrus-w1-p2"], IPAddress.Parse("100.65.1.11"));
         await Until.TrueAsync(() => plain.Answered > 100 && remapped.Answered > 100, JoinedMesh.Limit, "the streams to flow", Cancellation);
-        var told = await mesh.MfctlAsync("tunnel", "rotate-key", "--all", "--reason", "a test");
+        var told = await mesh.MfctlAsync("tunnel", "rotate-key", "--all", "--pre-shared-only", "--reason", "a test");
         Assert.Contains("a test", told, StringComparison.Ordinal);
         await Until.TrueAsync(async () => (await KeysAsync(gateways)).All(k => k.Value.Distinct().Count() == 1 && k.Value[0] != before[k.Key][0]), JoinedMesh.Limit, "another key on both sides of every tunnel", Cancellation);
 
@@ -125,6 +125,48 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         await Until.TrueAsync(async () => (await KeysAsync(gateways)).All(k => k.Value.Distinct().Count() == 1), JoinedMesh.Limit, "the right key again", Cancellation);
         var (one, two) = (await plain.StopAsync(), await remapped.StopAsync());
         Assert.True(one.Lost == 0 && two.Lost == 0, $"{one.Told}; {two.Told}");
+    }
+
+    /// <summary>How many are lost is the benchmark's to tell (rotation): a round trip here is shorter than the time to notice the next key, and the machine may stand still. Without holding the next key ready it would be all that is sent for seconds.</summary>
+    [Fact]
+    public async Task A_clusters_device_keys_change_while_its_tunnels_carry_and_the_former_are_gone_everywhere()
+    {
+        var before = await DeviceKeysAsync();
+        await using var plain = PingStream.Start(mesh["aurora-w1-p2"], IPAddress.Parse("10.20.1.11"));
+        await using var remapped = PingStream.Start(mesh["cirrus-w1-p2"], IPAddress.Parse("100.65.1.11"));
+        await Until.TrueAsync(() => plain.Answered > 100 && remapped.Answered > 100, JoinedMesh.Limit, "the streams to flow", Cancellation);
+
+        var told = await mesh.MfctlAsync("tunnel", "rotate-key", "borealis");
+
+        Assert.Contains("settled", told, StringComparison.Ordinal);
+        var after = await DeviceKeysAsync();
+        foreach (var gateway in new[] { "borealis-gw1", "borealis-gw2" })
+        {
+            Assert.NotEqual(before[gateway], after[gateway]);
+            Assert.Equal(after[gateway], (await mesh.Lab.ShellAsync(gateway, "wg pubkey </var/lib/meshfabric/device.key; [ ! -e /var/lib/meshfabric/device.key.next ]", Cancellation)).Trim());
+        }
+
+        Assert.Equal((before["aurora-gw1"], before["cirrus-gw2"]), (after["aurora-gw1"], after["cirrus-gw2"]));
+        foreach (var gateway in new[] { "aurora-gw1", "aurora-gw2", "cirrus-gw1", "cirrus-gw2" })
+        {
+            await Until.TrueAsync(async () => (await mesh.Lab.ShellAsync(gateway, "wg show mf0 peers; wg show mf1 peers", Cancellation)).Split('\n') is var peers && peers.Contains(after["borealis-gw1"]) && peers.Contains(after["borealis-gw2"]) && !peers.Contains(before["borealis-gw1"]) && !peers.Contains(before["borealis-gw2"]),
+                JoinedMesh.Limit, $"{gateway} to know the new keys only", Cancellation);
+        }
+
+        var (one, two) = (await plain.StopAsync(), await remapped.StopAsync());
+        Assert.True(one.Lost <= 30 && two.Lost <= 30, $"{one.Told}; {two.Told}");
+        await ConvergesAsync();
+    }
+
+    async Task<Dictionary<string, string>> DeviceKeysAsync()
+    {
+        var keys = new Dictionary<string, string>();
+        foreach (var gateway in new[] { "aurora-gw1", "aurora-gw2", "borealis-gw1", "borealis-gw2", "cirrus-gw1", "cirrus-gw2" })
+        {
+            keys[gateway] = Assert.Single((await mesh.Lab.ShellAsync(gateway, "wg show mf0 public-key; wg show mf1 public-key", Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct());
+        }
+
+        return keys;
     }
 
     /// <summary>By the public keys of both sides, the pre-shared key as each of their devices has it.</summary>

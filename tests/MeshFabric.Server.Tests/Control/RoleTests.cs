@@ -45,6 +45,7 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["GET /api/v1/mesh"] = "viewer",
         ["GET /api/v1/mesh/keys"] = "viewer",
         ["POST /api/v1/mesh/keys"] = "operator",
+        ["POST /api/v1/clusters/{name}/device-keys"] = "operator",
         ["GET /api/v1/users/me"] = "viewer",
         ["POST /api/v1/probes"] = "operator",
         ["GET /api/v1/probes/{id}"] = "viewer",

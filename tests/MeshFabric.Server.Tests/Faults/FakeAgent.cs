@@ -69,6 +69,8 @@ public sealed class FakeAgent : IControlInbox, IAsyncDisposable
 
     public Task OnFactsSnapshotAsync(FactsSnapshot message, CancellationToken cancellationToken) => TakeAsync("snapshot", () => _replica.Apply(message), cancellationToken);
 
+    public Task OnOfferDeviceKeyAsync(OfferDeviceKey message, CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task OnMeshSecretIssuedAsync(MeshSecretIssued message, CancellationToken cancellationToken)
     {
         Received.Enqueue($"secret {message.Epoch}");

@@ -15,10 +15,10 @@ namespace MeshFabric.Tests.Messages;
 /// <remarks>A new release is recorded by adding its folder here and running once with UPDATE_GOLDEN=1 (which leaves folders that there are).</remarks>
 public sealed class RecordedMessagesTests
 {
-    static readonly string[] Releases = ["2026-11-28", "2026-11-29"];
+    static readonly string[] Releases = ["2026-11-28", "2026-11-29", "2026-11-29.2"];
 
     /// <summary>Messages that the first release had none of, and the one that had them first.</summary>
-    static readonly Dictionary<string, string> Since = new() { [nameof(MeshSecretIssued)] = "2026-11-29" };
+    static readonly Dictionary<string, string> Since = new() { [nameof(MeshSecretIssued)] = "2026-11-29", [nameof(OfferDeviceKey)] = "2026-11-29.2" };
 
     // As the bus is set up: nothing of it is changed.
     static readonly JsonSerializerOptions Wire = SystemTextJsonMessageSerializer.Options;
@@ -43,6 +43,7 @@ public sealed class RecordedMessagesTests
         new ProbeTunnels("p-1", "borealis", 5, 200, 1392),
         new LeaveMesh("It was removed."),
         new MeshSecretIssued(3, "AAEC"),
+        new OfferDeviceKey(),
         new AgentHeartbeat("0.1.0", 7, 6, 3, 4),
         new RequestFacts(5, "a gap"),
         new GatewayReported("0.1.0", "userspace", 7, 7, true, [Tunnel], [new Finding(FindingSeverity.Warning, "tunnel-no-endpoint", "gateway/aurora/gw1", "Nobody.", "Somebody.")],

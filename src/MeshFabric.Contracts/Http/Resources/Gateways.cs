@@ -46,6 +46,12 @@ public sealed record GatewayStatus(
 
     /// <summary>Pairs of other clusters' gateways that it hands packets on between, when they need it.</summary>
     public int RelayedPairs { get; init; }
+
+    /// <summary>Since when it has its device key.</summary>
+    public DateTimeOffset? KeySince { get; init; }
+
+    /// <summary>waiting or changing, while its device key is to be another one; else empty.</summary>
+    public string KeyChange { get; init; } = "";
 }
 
 /// <summary>Wanted against actual, of one gateway.</summary>

@@ -36,7 +36,7 @@ public sealed class AgentReporterTests
     readonly AgentReporter _reporter;
 
     public AgentReporterTests() =>
-        _reporter = new AgentReporter(_link, new FactsKeeper(new AgentStateDirectory("unused"), NullLogger<FactsKeeper>.Instance), new MeshSecrets(new AgentStateDirectory("unused"), NullLogger<MeshSecrets>.Instance), new TunnelWatch(_time), _time);
+        _reporter = new AgentReporter(_link, new FactsKeeper(new AgentStateDirectory("unused"), NullLogger<FactsKeeper>.Instance), new DeviceKeys(new AgentStateDirectory("unused")), new MeshSecrets(new AgentStateDirectory("unused"), new DeviceKeys(new AgentStateDirectory("unused")), NullLogger<MeshSecrets>.Instance), new TunnelWatch(_time), _time);
 
     [Fact]
     public async Task Without_a_broker_nothing_is_sent_and_nothing_forgotten()

@@ -23,8 +23,8 @@ public sealed class MeshSecretsTests : IDisposable
         Assert.True(secrets.Accept(Issued(2, Second)));
         var again = Loaded();
         Assert.Equal(2, again.Newest);
-        Assert.Equal(First.KeyOf(Own, Far), again.KeyOf(Far, 1));
-        Assert.Equal(Second.KeyOf(Own, Far), again.KeyOf(Far, 2));
+        Assert.Equal(First.KeyOf(Own, Far), again.KeyOf(Own, Far, 1));
+        Assert.Equal(Second.KeyOf(Own, Far), again.KeyOf(Own, Far, 2));
         Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(_state.MeshSecretsFile) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
     }
 
@@ -36,7 +36,7 @@ public sealed class MeshSecretsTests : IDisposable
         Assert.False(secrets.Accept(new MeshSecretIssued(2, Second.Seal(Far, 2))));
         Assert.False(secrets.Accept(new MeshSecretIssued(0, Second.Seal(Own, 0))));
         Assert.Equal(1, secrets.Newest);
-        Assert.Null(secrets.KeyOf(Far, 2));
+        Assert.Null(secrets.KeyOf(Own, Far, 2));
     }
 
     [Fact]
@@ -44,9 +44,9 @@ public sealed class MeshSecretsTests : IDisposable
     {
         var secrets = Loaded();
         secrets.Accept(Issued(1, First));
-        secrets.KeyOf(Far, 1);
+        secrets.KeyOf(Own, Far, 1);
         secrets.Accept(Issued(1, Second));
-        Assert.Equal(Second.KeyOf(Own, Far), secrets.KeyOf(Far, 1));
+        Assert.Equal(Second.KeyOf(Own, Far), secrets.KeyOf(Own, Far, 1));
     }
 
     [Fact]
@@ -59,7 +59,7 @@ public sealed class MeshSecretsTests : IDisposable
         Assert.Contains(Convert.ToBase64String(First.Bytes), File.ReadAllText(_state.MeshSecretsFile), StringComparison.Ordinal);
         secrets.Keep(2);
         Assert.DoesNotContain(Convert.ToBase64String(First.Bytes), File.ReadAllText(_state.MeshSecretsFile), StringComparison.Ordinal);
-        Assert.Equal(Second.KeyOf(Own, Far), Loaded().KeyOf(Far, 2));
+        Assert.Equal(Second.KeyOf(Own, Far), Loaded().KeyOf(Own, Far, 2));
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class MeshSecretsTests : IDisposable
 
     MeshSecrets Loaded()
     {
-        var secrets = new MeshSecrets(_state, NullLogger<MeshSecrets>.Instance);
+        var secrets = new MeshSecrets(_state, new DeviceKeys(_state), NullLogger<MeshSecrets>.Instance);
         secrets.Load();
         return secrets;
     }
