@@ -91,12 +91,20 @@ public sealed class PodServers : IAsyncDisposable
         using var socket = client;
         await using var stream = new NetworkStream(socket);
         using var reader = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
+        var request = await reader.ReadLineAsync(_stop.Token) ?? "";
         while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 })
         {
         }
 
         var body = ((IPEndPoint)socket.RemoteEndPoint!).Address + "\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}"), _stop.Token);
+        if (request.EndsWith("HTTP/1.0", StringComparison.Ordinal))
+        {
+            // Such a client reads until the server closes.
+            socket.Shutdown(SocketShutdown.Send);
+            return;
+        }
+
         // The client closes first, and so remembers the connection (TIME-WAIT). A pod that did would take one of the same port, by another of its Services and so of
         // other timestamps, for an old one: the gateway that translates cannot know of what does not pass it.
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
