@@ -41,7 +41,7 @@ public static class KeysApi
             await change.RenewKeysAsync(reason.Length > 0 ? reason : $"{caller.Actor} asked for it", caller.Actor, 0, cancellationToken);
             if (body.Value.DeviceKeys)
             {
-                DeviceKeyChanges.Ask(change, await change.Db.Gateways.ToListAsync(cancellationToken), caller.Actor);
+                DeviceKeyChanges.Want(change, await change.Db.Gateways.ToListAsync(cancellationToken), caller.Actor);
             }
 
             change.Audit(caller, body.Value.DeviceKeys ? "keys.renew-all" : "keys.renew", "mesh", null, null);
@@ -59,7 +59,7 @@ public static class KeysApi
         await facts.ChangeAsync(async change =>
         {
             var cluster = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
-            DeviceKeyChanges.Ask(change, cluster.Gateways, caller.Actor);
+            DeviceKeyChanges.Want(change, cluster.Gateways, caller.Actor);
             change.Event("device-keys-asked", "info", $"cluster/{name}", caller.Actor, $"The device keys of {name} are to be changed{(reason.Length > 0 ? $": {reason}" : "")}.");
             change.Audit(caller, "device-keys.change", $"cluster/{name}", null, null);
             return true;

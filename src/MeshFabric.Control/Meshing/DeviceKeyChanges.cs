@@ -62,7 +62,7 @@ public sealed partial class DeviceKeyChanges(
     }
 
     /// <summary>Wants another key of each of these gateways.</summary>
-    public static void Ask(FactsChange change, IEnumerable<GatewayRow> gateways, string actor)
+    public static void Want(FactsChange change, IEnumerable<GatewayRow> gateways, string actor)
     {
         foreach (var gateway in gateways.Where(g => g.KeyAskedAt is null))
         {

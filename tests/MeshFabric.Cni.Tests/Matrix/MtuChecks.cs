@@ -15,11 +15,22 @@ static class MtuChecks
     const string Block = """
         nft -f - <<'END'
         table inet mtu-block {
-          chain sent { type filter hook output priority -500; icmp type destination-unreachable icmp code frag-needed drop; }
-          chain passed { type filter hook forward priority -500; icmp type destination-unreachable icmp code frag-needed drop; }
+          chain sent {
+            type filter hook output priority -500
+            icmp type destination-unreachable icmp code frag-needed drop
+            icmpv6 type packet-too-big drop
+          }
+          chain passed {
+            type filter hook forward priority -500
+            icmp type destination-unreachable icmp code frag-needed drop
+            icmpv6 type packet-too-big drop
+          }
         }
         END
         """;
+
+    /// <summary>Of pods' links, bytes, besides what the plug-in gives them; the last as AWS does.</summary>
+    static readonly int[] Sizes = [1450, 1500, 9001];
 
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
@@ -32,16 +43,20 @@ static class MtuChecks
         try
         {
             await BothAsync(row);
-            var before = await JumboAsync(row);
-            try
+            // Weave Net's bridge takes no more than its own tunnel does.
+            foreach (var size in row.Plugin == "weave" ? [] : Sizes)
             {
-                await BothAsync(row);
-            }
-            finally
-            {
-                foreach (var (host, script) in before)
+                var before = await ResizeAsync(row, size);
+                try
                 {
-                    await row.Lab.ShellAsync(host.Name, script, Cancellation);
+                    await BothAsync(row);
+                }
+                finally
+                {
+                    foreach (var (host, script) in before)
+                    {
+                        await row.Lab.ShellAsync(host.Name, script, Cancellation);
+                    }
                 }
             }
         }
@@ -55,19 +70,18 @@ static class MtuChecks
     {
         await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarAddress(row.FarOnWorker.Address!), Bytes, Limit, Cancellation);
         await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.NearAddress(row.PodOnGateway.Address!), Bytes, Limit, Cancellation);
+        if (row.IsDualStack)
+        {
+            await BulkTransfer.BothWaysAsync(row.PodOnWorker, row.FarOnWorker, row.FarOnWorker.Address6!, Bytes, Limit, Cancellation);
+            await BulkTransfer.BothWaysAsync(row.FarOnGateway, row.PodOnGateway, row.PodOnGateway.Address6!, Bytes, Limit, Cancellation);
+        }
     }
 
-    /// <summary>Gives pods links of 9001 bytes, as AWS does, on nodes whose way out takes 1500.</summary>
+    /// <summary>Gives pods' links another MTU, on nodes whose way out takes 1500.</summary>
     /// <returns>What makes them as they were.</returns>
-    static async Task<IReadOnlyList<(LabHost Host, string Script)>> JumboAsync(Row row)
+    static async Task<IReadOnlyList<(LabHost Host, string Script)>> ResizeAsync(Row row, int mtu)
     {
         var before = new List<(LabHost, string)>();
-        if (row.Plugin == "weave")
-        {
-            // Its bridge takes no more than its own tunnel does.
-            return before;
-        }
-
         foreach (var pod in new[] { row.PodOnWorker, row.PodOnGateway })
         {
             var node = row.NodeOf(pod);
@@ -76,8 +90,8 @@ static class MtuChecks
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ')).Select(l => (Name: l[0], Mtu: l[1])).Where(l => !l.Name.Contains("vxlan", StringComparison.Ordinal)).ToList();
             var own = (await row.Lab.ShellAsync(pod.Name, "cat /sys/class/net/eth0/mtu", Cancellation)).Trim();
             before.AddRange([(node, string.Join("; ", links.Select(l => $"ip link set {l.Name} mtu {l.Mtu}"))), (pod, $"ip link set eth0 mtu {own}")]);
-            await row.Lab.ShellAsync(node.Name, string.Join("; ", links.Select(l => $"ip link set {l.Name} mtu 9001")), Cancellation);
-            await row.Lab.ShellAsync(pod.Name, "ip link set eth0 mtu 9001", Cancellation);
+            await row.Lab.ShellAsync(node.Name, string.Join("; ", links.Select(l => $"ip link set {l.Name} mtu {mtu}")), Cancellation);
+            await row.Lab.ShellAsync(pod.Name, $"ip link set eth0 mtu {mtu}", Cancellation);
         }
 
         return before;
