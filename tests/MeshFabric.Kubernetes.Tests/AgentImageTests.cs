@@ -19,7 +19,7 @@ public sealed class AgentImageTests(OneCluster one)
         var client = one.Cluster.Client;
         await client.CoreV1.CreateNamespaceAsync(new V1Namespace { Metadata = new V1ObjectMeta { Name = Name } }, cancellationToken: Cancellation);
         // A pod needs the token of the namespace's service account, which a controller makes.
-        await Until.TrueAsync(async () => await one.Cluster.Client.CoreV1.ListNamespacedSecretAsync(Name, cancellationToken: Cancellation) is { Items.Count: > 0 }, OneCluster.Limit, "the namespace's service account to have a token", Cancellation);
+        await Until.TrueAsync(async () => await client.CoreV1.ListNamespacedSecretAsync(Name, cancellationToken: Cancellation) is { Items.Count: > 0 }, OneCluster.Limit, "the namespace's service account to have a token", Cancellation);
         await client.CoreV1.CreateNamespacedPodAsync(Pod(), Name, cancellationToken: Cancellation);
         var pod = await ReadAsync();
         await Until.TrueAsync(async () => (pod = await ReadAsync()).Status.Phase == "Running", OneCluster.Limit, () => $"the pod to run; it is {pod.Status.Phase}", Cancellation);

@@ -61,7 +61,7 @@ public sealed class KeyChanges
         var changed = Changed(device.Peers);
         return changed.Count == 0 ? device : device with
         {
-            Peers = device.Peers.Select(p => changed.TryGetValue(p.PublicKey, out var next) ? p with { PublicKey = next, NextKey = null, ChangesKey = false } : p).OrderBy(p => p.PublicKey).ToValueList(),
+            Peers = device.Peers.Select(p => changed.TryGetValue(p.PublicKey, out var next) ? p with { PublicKey = next, NextKey = null } : p).OrderBy(p => p.PublicKey).ToValueList(),
         };
     }
 

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using k8s;
 using k8s.Models;
+using MeshFabric.Cli.Asking;
 using MeshFabric.Cli.Installing;
 using MeshFabric.Cli.Output;
 using MeshFabric.Contracts.Http;
@@ -237,10 +238,10 @@ static class ClusterInstall
     }
 
     /// <summary>Tells each change of how far it is, and at the end what was missing.</summary>
-    static async Task UntilAsync(Session session, InstallRequest request, Func<Task<(bool Done, string State, IReadOnlyList<string> Troubles)>> look, string next, CancellationToken cancellationToken)
+    static Task UntilAsync(Session session, InstallRequest request, Func<Task<(bool Done, string State, IReadOnlyList<string> Troubles)>> look, string next, CancellationToken cancellationToken)
     {
         var (started, limit, told) = (Stopwatch.StartNew(), session.TimeoutOr(DefaultWait), "");
-        while (true)
+        return Waiting.UntilAsync(limit, Look, async () =>
         {
             var (done, state, troubles) = await look();
             if (state != told)
@@ -249,20 +250,10 @@ static class ClusterInstall
                 session.Note($"      {state} after {Duration.Text(started.Elapsed)}");
             }
 
-            if (done)
-            {
-                return;
-            }
-
-            if (started.Elapsed > limit)
-            {
-                throw new CommandException(ExitCode.TimedOut,
-                    $"cluster {request.Name} is installed, but after {Duration.Text(limit)}: {state}{string.Concat(troubles.Select(t => $"\n  {t}"))}",
-                    $"{next}; then the same command again, which goes on; or undo: {Undo(request)}");
-            }
-
-            await Task.Delay(Look, cancellationToken);
-        }
+            return done ? null : new CommandException(ExitCode.TimedOut,
+                $"cluster {request.Name} is installed, but after {Duration.Text(limit)}: {state}{string.Concat(troubles.Select(t => $"\n  {t}"))}",
+                $"{next}; then the same command again, which goes on; or undo: {Undo(request)}");
+        }, cancellationToken);
     }
 
     static CommandException HalfDone(Exception e, InstallRequest request)

@@ -22,7 +22,6 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
     // Two may differ by who looks from where; more are a NAT that maps each destination by itself.
     const int MostObserved = 2;
 
-
     protected override void Failed(string reason) => LogFailed(log, reason);
 
     public override async Task ReconcileAsync(CancellationToken cancellationToken)

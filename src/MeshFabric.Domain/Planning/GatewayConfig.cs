@@ -66,10 +66,6 @@ public sealed record TunnelPeer(
     /// <summary>As of <see cref="GatewayFacts.NextKey"/>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PublicKey? NextKey { get; init; }
-
-    /// <summary>As of <see cref="GatewayFacts.ChangesKey"/>: the far gateway may use it at any moment.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public bool ChangesKey { get; init; }
 }
 
 /// <summary>Where a far device may be reached though it stands behind a NAT; whether it is, only a check tells.</summary>

@@ -119,7 +119,6 @@ public static class MeshPlanner
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
             NextKey = far.NextKey,
-            ChangesKey = far.ChangesKey,
         };
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Net;
 
@@ -58,7 +59,7 @@ static class HostSources
         return asked.Select(address => Request.OfAny(row.FarWorker, address, known));
     }
 
-    static bool IsIPv6(IPAddress address) => address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+    static bool IsIPv6(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6;
 
     static Cidr PodsOf(Row row, string cluster, bool ipv6) => row.Lab.Topology.Cluster(cluster).Spec is var spec && ipv6 ? Cidr.Parse(spec.PodCidr6!) : Cidr.Parse(spec.PodCidr!);
 

@@ -20,7 +20,7 @@ public sealed class ChaosTests(ChaosMesh mesh, ITestOutputHelper output) : IClas
 
     static int Setting(string name, int usual) => int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : usual;
 
-    public static TheoryData<int> Seeds => [.. Environment.GetEnvironmentVariable("CHAOS_SEED") is { Length: > 0 } ? new[] { Setting("CHAOS_SEED", 1) } : [1]];
+    public static TheoryData<int> Seeds => Environment.GetEnvironmentVariable("CHAOS_SEED") is { Length: > 0 } ? [Setting("CHAOS_SEED", 1)] : [1];
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -81,7 +81,7 @@ public sealed class ChaosTests(ChaosMesh mesh, ITestOutputHelper output) : IClas
             ?? (cutOff.Overlaps(["a-n3", "b-n3"]) ? null : await _invariants.ConnectionsLastAsync(Cancellation))
             ?? await _invariants.NothingInClearAsync(_mayStray, Cancellation);
         _mayStray = false;
-        return broken ?? (_lasting.Count == 0 ? await _invariants.NothingIsLeftOverAsync(Cancellation) is { } left ? await AgainAsync(left) : null : null);
+        return broken is null && _lasting.Count == 0 && await _invariants.NothingIsLeftOverAsync(Cancellation) is { } left ? await AgainAsync(left) : broken;
     }
 
     // A device that was deleted just now may not be there again yet.
