@@ -63,11 +63,18 @@ sealed class Invariants(ChaosMesh mesh)
     /// <param name="strays">A few packets may have been: what sends them into tunnels was taken away.</param>
     public async Task<string?> NothingInClearAsync(bool strays, CancellationToken cancellationToken)
     {
+        var passed = await PassedInClearAsync(cancellationToken);
+        return passed <= (strays ? Strays : 0) ? null : $"{passed} packets of pods passed the internet in clear";
+    }
+
+    /// <summary>Packets since this was last asked. The mesh's counter outlives a test: each asks once when it begins, lest it be blamed for another's.</summary>
+    public async Task<long> PassedInClearAsync(CancellationToken cancellationToken)
+    {
         using var document = JsonDocument.Parse(await mesh.Lab.ShellAsync("inet", $"nft -j list counter inet chaos {Counter}", cancellationToken));
         var total = document.RootElement.GetProperty("nftables").EnumerateArray().Where(e => e.TryGetProperty("counter", out _)).Select(e => e.GetProperty("counter").GetProperty("packets").GetInt64()).Single();
         var passed = total - _seenInClear;
         _seenInClear = total;
-        return passed <= (strays ? Strays : 0) ? null : $"{passed} packets of pods passed the internet in clear";
+        return passed;
     }
 
     /// <summary>Everything is as it is wanted: tunnels, devices, routes, tables, on each gateway, as its agent tells and as its host has it.</summary>
