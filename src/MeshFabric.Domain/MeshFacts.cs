@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Domain;
@@ -27,4 +28,8 @@ public sealed record MeshSettings(ValueList<Cidr> RemapPools, ValueList<Cidr> Tu
         [Cidr.Parse("100.64.0.0/10"), Cidr.Parse("fd6d:6600::/24")],
         [Cidr.Parse("198.19.0.0/16"), Cidr.Parse("fd6d:6700::/64")],
         25);
+
+    /// <summary>Who has tunnels to whom; null: everybody to everybody.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Topology? Topology { get; init; }
 }

@@ -43,6 +43,12 @@ public static class Nftables
         // Whoever speaks through a tunnel speaks for a remote prefix, nothing else.
         yield return "iifname \"mf*\" ip saddr != @remote4 drop";
         yield return "iifname \"mf*\" ip6 saddr != @remote6 drop";
+        if (config.Transits)
+        {
+            // What only passes may come back by another hub: connection tracking would find the half of it that it sees invalid.
+            yield return "iifname \"mf*\" ip daddr @remote4 notrack";
+            yield return "iifname \"mf*\" ip6 daddr @remote6 notrack";
+        }
     }
 
     // A ClusterIP that the service proxy did not translate is nobody's: without this it would leave by the host's default route.

@@ -30,7 +30,7 @@ public interface IRouteTable
 
 /// <summary>A route as the kernel has it.</summary>
 /// <param name="Source">Host prefix of the preferred source address, or null.</param>
-/// <param name="Devices">One next hop each; several are ECMP. Sorted.</param>
+/// <param name="Devices">One next hop each; several are ECMP. Sorted. None: what is for there is refused.</param>
 /// <param name="Mtu">Route MTU in bytes; 0 for the device's.</param>
 public sealed record InstalledRoute(Cidr Destination, Cidr? Source, ValueList<string> Devices, int Mtu);
 

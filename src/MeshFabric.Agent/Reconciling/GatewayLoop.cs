@@ -6,6 +6,7 @@ using MeshFabric.Agent.Paths;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
+using MeshFabric.Agent.Transit;
 using MeshFabric.Agent.Tunnels;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Netlink;
@@ -33,6 +34,7 @@ public sealed partial class GatewayLoop(
     AgentIdentity? _identity;
     GatewayReconciler? _reconciler;
     PathFinder? _paths;
+    ReachExchange? _reach;
     long _appliedRevision;
     int _kernelChanges = (int)KernelChange.Firewall;
     long _firewallCheckedAt;
@@ -104,10 +106,13 @@ public sealed partial class GatewayLoop(
         _reconciler.Keys = new TunnelKeys(secrets);
         _reconciler.OwnKey = _ => keys.Of(_ownKey);
         _paths = paths;
+        using var reach = new ReachExchange(tunnels.IsAlive, SteerSoon, time);
+        _reach = reach;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
         var probing = tunnels.RunAsync(PathsChanged, ended.Token);
         var finding = paths.RunAsync(Wake, ended.Token);
+        var asking = reach.RunAsync(ended.Token);
         var reporting = ReportAsync(_reconciler, backend.Name, ended.Token);
         var keying = WatchKeysAsync(_reconciler, ended.Token);
         while (!stoppingToken.IsCancellationRequested)
@@ -141,6 +146,7 @@ public sealed partial class GatewayLoop(
         await ended.CancelAsync();
         await probing;
         await finding;
+        await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await reporting;
         await keying;
         await drift.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -154,6 +160,7 @@ public sealed partial class GatewayLoop(
 
     void SteerSoon()
     {
+        _reach?.Recheck();
         _pathsChanged = true;
         Wake();
     }
@@ -174,7 +181,7 @@ public sealed partial class GatewayLoop(
             {
                 // Before all else: what a dead path carried is lost until then.
                 _pathsChanged = false;
-                await _reconciler.SteerAsync(Config, tunnels.IsAlive, cancellationToken);
+                await _reconciler.SteerAsync(Config, _reach!.IsAlive, cancellationToken);
             }
 
             // Pure and cheap; only replanned when the facts are others.
@@ -194,7 +201,7 @@ public sealed partial class GatewayLoop(
             ChooseOwnKey(Config);
             try
             {
-                await _reconciler.ReconcileAsync(Config, tunnels.IsAlive, FirewallDue(), cancellationToken);
+                await _reconciler.ReconcileAsync(Config, _reach!.IsAlive, FirewallDue(), cancellationToken);
                 var used = keys.PublicOf(_ownKey);
                 if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision || keys.Used != used)
                 {
@@ -211,6 +218,7 @@ public sealed partial class GatewayLoop(
                     reporter.ReportSoon();
                 }
 
+                _reach!.Update(Config, _reconciler.Made);
                 // The far side of a tunnel may not know yet what the facts say: what its last handshake was made with is kept until there was another.
                 secrets.Keep(Math.Min(known.OldestKeyEpoch, tunnels.OldestKeyEpoch));
                 _paths!.Update(Config, _reconciler.Seen, tunnels.IsAlive);

@@ -60,7 +60,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
         _changes.Forget(config);
         await TryAsync(failures, () =>
         {
-            settings.Prepare(forwards: config.Firewall.LocalPrefixes.Count > 0 || config.Relays.Count > 0, forwards6: config.Firewall.LocalPrefixes.Any(p => !p.IsIPv4));
+            settings.Prepare(config.Firewall.Forwards || config.Relays.Count > 0, config.Firewall.Forwards6);
             return Task.CompletedTask;
         });
         await TryAsync(failures, () =>

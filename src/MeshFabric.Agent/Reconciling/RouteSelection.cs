@@ -27,7 +27,8 @@ public static class RouteSelection
     {
         // They are probed by the tunnel itself, or a dead one would stay dead.
         var probed = config.Devices.SelectMany(d => d.Peers).SelectMany(p => p.TunnelAddresses).ToHashSet();
-        return config.Routes.Select(r => Route(r, probed.Contains(r.Destination))).Where(r => r.Devices.Count > 0).OrderBy(r => r.Destination).ToValueList();
+        return config.Routes.Select(r => (IsRefused: r.NextHops.Count == 0, Route: Route(r, probed.Contains(r.Destination))))
+            .Where(r => r.IsRefused || r.Route.Devices.Count > 0).Select(r => r.Route).OrderBy(r => r.Destination).ToValueList();
 
         InstalledRoute Route(MeshRoute route, bool isProbed)
         {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using MeshFabric.Agent.Probing;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Tunnels;
 
@@ -12,8 +13,8 @@ sealed class TunnelSockets(TimeProvider time) : IDisposable
     readonly ConcurrentDictionary<string, EchoSocket> _sockets = new(StringComparer.Ordinal);
 
     /// <summary>Whom to ask, and by what; null while there is no device.</summary>
-    public (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, TunnelPeer peer) =>
-        peer.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Of(device) is { } socket ? (socket, address) : null;
+    public (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, ValueList<Cidr> addresses) =>
+        addresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Of(device) is { } socket ? (socket, address) : null;
 
     /// <summary>Closes all but those of these devices. A socket is bound to its link's number, which is another one when the link was made anew.</summary>
     public void Keep(IEnumerable<string> devices)

@@ -150,7 +150,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
 
     async Task MeasureSizeAsync(WatchedTunnel watched, int size, Action changed)
     {
-        if (_sockets.Target(watched.Device, watched.Peer) is not (var socket, var target))
+        if (_sockets.Target(watched.Device, watched.Peer.TunnelAddresses) is not (var socket, var target))
         {
             return;
         }
@@ -197,17 +197,17 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     /// <summary>Answers an administrator's question with measurements of now.</summary>
     public async Task<ProbeCompleted> ProbeAsync(GatewayConfig? config, ProbeTunnels request, CancellationToken cancellationToken)
     {
-        var targets = config?.Devices.SelectMany(d => d.Peers.Where(p => p.Cluster == request.ToCluster).Select(p => (Device: d, Peer: p))).ToList() ?? [];
-        var results = await Task.WhenAll(targets.Select(t => MeasureAsync(t.Device, t.Peer, request, cancellationToken)));
+        var targets = config is null ? [] : ProbeTargets.Of(config, request.ToCluster);
+        var results = await Task.WhenAll(targets.Select(t => MeasureAsync(t, request, cancellationToken)));
         return new ProbeCompleted(request.ProbeId, results.ToValueList());
     }
 
-    async Task<ProbeResult> MeasureAsync(TunnelDevice device, TunnelPeer peer, ProbeTunnels request, CancellationToken cancellationToken)
+    async Task<ProbeResult> MeasureAsync(ProbeTarget to, ProbeTunnels request, CancellationToken cancellationToken)
     {
         var trips = new List<double>();
-        if (_sockets.Target(device, peer) is not (var socket, var target))
+        if (_sockets.Target(to.Device, to.Addresses) is not (var socket, var target))
         {
-            return new ProbeResult(device.Name, peer.Gateway, 0, 0, [], "the tunnel device is not up");
+            return new ProbeResult(to.Device.Name, to.Name, 0, 0, [], "the tunnel device is not up");
         }
 
         var (count, payload) = (Math.Clamp(request.Count, 1, 100), new byte[Math.Clamp(request.PayloadBytes, 8, 8000)]);
@@ -225,14 +225,14 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
             }
         }
 
-        return new ProbeResult(device.Name, peer.Gateway, count, trips.Count, trips.ToValueList(), "");
+        return new ProbeResult(to.Device.Name, to.Name, count, trips.Count, trips.ToValueList(), "");
     }
 
     public void Dispose() => _sockets.Dispose();
 
     async Task ProbeAsync(WatchedTunnel watched, Action changed)
     {
-        if (_sockets.Target(watched.Device, watched.Peer) is not (var socket, var target))
+        if (_sockets.Target(watched.Device, watched.Peer.TunnelAddresses) is not (var socket, var target))
         {
             return;
         }

@@ -60,11 +60,13 @@ public static class Explanation
 
     static void Routes(GatewayConfig wanted, GatewayActual actual, List<string> differences)
     {
-        Sets(wanted.Routes.Select(r => r.Destination), actual.Routes.Select(r => r.Destination), out var missing, out var extra);
+        // What the topology has no way to is refused, and is no route.
+        var routes = wanted.Routes.Where(r => r.NextHops.Count > 0).ToList();
+        Sets(routes.Select(r => r.Destination), actual.Routes.Select(r => r.Destination), out var missing, out var extra);
         differences.AddRange(missing.Select(m => $"The route to {m} is missing."));
         differences.AddRange(extra.Select(e => $"The route to {e} should not be there."));
         var seen = actual.Routes.DistinctBy(r => r.Destination).ToDictionary(r => r.Destination);
-        foreach (var route in wanted.Routes.Where(r => seen.ContainsKey(r.Destination)))
+        foreach (var route in routes.Where(r => seen.ContainsKey(r.Destination)))
         {
             // A plane whose tunnel is down is left out on purpose: only devices that cannot carry the route are wrong.
             var wrong = seen[route.Destination].Devices.Except(route.NextHops.Select(h => h.Device)).ToList();

@@ -1,5 +1,6 @@
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
@@ -72,8 +73,11 @@ public sealed partial class HiddenGateways(IDbContextFactory<MeshDbContext> cont
         // When most are silent it is we who were away, or the broker.
         var alive = heard.Count * 2 < gateways.Count ? gateways.Select(g => g.Gateway.Id).ToHashSet(StringComparer.Ordinal) : heard;
         var seen = await SeenAsync(db, gateways.Where(g => g.Gateway.Endpoints.Count == 0 || alive.Contains(g.Gateway.Id)).ToList(), cancellationToken);
+        var known = clusters.Select(c => c.ToFacts()).OrderBy(c => c.Name, StringComparer.Ordinal).ToList();
+        var topology = (await db.Mesh.SingleAsync(cancellationToken)).Settings.Topology;
         var relays = RelayPlanner.Plan(
-            clusters.Select(c => c.ToFacts()).OrderBy(c => c.Name, StringComparer.Ordinal).ToList(),
+            known,
+            MeshGraph.Of(topology, known),
             alive.Contains,
             (relay, hidden) => seen.GetValueOrDefault((relay, hidden))?.RoundTripSeconds);
         return gateways.Select(g => new Difference(g.Cluster, g.Gateway, Observed(g.Gateway, gateways, seen), relays.GetValueOrDefault(g.Gateway.Id) ?? []))

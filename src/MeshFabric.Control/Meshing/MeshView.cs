@@ -1,6 +1,7 @@
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -17,6 +18,7 @@ public sealed class MeshView
     MeshView(MeshFacts facts, List<ClusterRow> rows, IReadOnlyDictionary<string, int> connected, DateTimeOffset heardSince)
     {
         Facts = facts;
+        Graph = MeshGraph.Of(facts);
         Clusters = rows;
         _facts = facts.Clusters.ToDictionary(c => c.Id);
         _connected = connected;
@@ -24,6 +26,8 @@ public sealed class MeshView
     }
 
     public MeshFacts Facts { get; }
+
+    public MeshGraph Graph { get; }
 
     /// <summary>Ordered by name.</summary>
     public IReadOnlyList<ClusterRow> Clusters { get; }
@@ -48,7 +52,7 @@ public sealed class MeshView
     public ClusterResource Show(ClusterRow row)
     {
         var facts = _facts[row.Id];
-        var wanted = facts.Gateways.Count * TunnelPairs.Count(Facts, facts);
+        var wanted = facts.Gateways.Count * TunnelPairs.Count(Facts, Graph, facts);
         var connected = row.Gateways.Where(Heard).Sum(g => _connected.GetValueOrDefault(g.Id));
         var heard = row.Gateways.Count(Heard);
         var state = row.Gateways.Count == 0 ? "pending"
@@ -71,7 +75,7 @@ public sealed class MeshView
             new Metadata($"{cluster.Name}/{row.Name}", row.Id, $"{cluster.Revision}-{(row.LastSeen ?? row.CreatedAt).ToUnixTimeMilliseconds()}", row.CreatedAt, new Dictionary<string, string>()),
             new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained },
             new GatewayStatus(Heard(row) ? "connected" : "unreachable", row.LastSeen, row.AgentVersion, row.Backend, row.FactsRevision, row.AppliedRevision,
-                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, cluster), row.Findings)
+                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, Graph, cluster), row.Findings)
             {
                 ObservedEndpoints = facts.ObservedEndpoints.Select(o => o.Endpoint).Distinct().Order().ToValueList(),
                 RelayedPairs = facts.Relays.Count,

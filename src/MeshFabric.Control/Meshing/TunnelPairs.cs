@@ -2,6 +2,7 @@ using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 
 namespace MeshFabric.Control.Meshing;
 
@@ -11,12 +12,13 @@ public sealed record GatewayOf(ClusterFacts Cluster, GatewayFacts Gateway)
     public string Name => $"{Cluster.Name}.{Gateway.Name}";
 }
 
-/// <summary>The tunnels that the facts want: every pair of gateways of different clusters.</summary>
+/// <summary>The tunnels that the facts want: every pair of gateways of clusters that the topology links.</summary>
 public static class TunnelPairs
 {
     /// <summary>Ordered by name, lazily: a mesh of a thousand clusters has millions.</summary>
     public static IEnumerable<(GatewayOf A, GatewayOf B)> Of(MeshFacts facts, string? cluster = null)
     {
+        var graph = MeshGraph.Of(facts);
         var gateways = facts.Clusters.SelectMany(c => c.Gateways.Select(g => new GatewayOf(c, g))).OrderBy(g => g.Name, StringComparer.Ordinal).ToList();
         for (var i = 0; i < gateways.Count; i++)
         {
@@ -24,7 +26,7 @@ public static class TunnelPairs
             for (var j = i + 1; j < gateways.Count; j++)
             {
                 var b = gateways[j];
-                if (a.Cluster.Id != b.Cluster.Id && (cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster))
+                if ((cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster) && graph.AreLinked(a.Cluster, b.Cluster))
                 {
                     yield return (a, b);
                 }
@@ -35,14 +37,13 @@ public static class TunnelPairs
     public static string NameOf(GatewayOf a, GatewayOf b) => $"{a.Name}--{b.Name}";
 
     /// <summary>How many tunnels a gateway should have.</summary>
-    public static int Count(MeshFacts facts, ClusterFacts cluster) => facts.Clusters.Sum(c => c.Id == cluster.Id ? 0 : c.Gateways.Count);
+    public static int Count(MeshFacts facts, MeshGraph graph, ClusterFacts cluster) => facts.Clusters.Sum(c => graph.AreLinked(c, cluster) ? c.Gateways.Count : 0);
 
     /// <summary>How many tunnels there should be in all, without listing them.</summary>
     public static long Count(MeshFacts facts)
     {
-        // All pairs, less those of one cluster.
-        var (total, same) = (facts.Clusters.Sum(c => (long)c.Gateways.Count), facts.Clusters.Sum(c => (long)c.Gateways.Count * c.Gateways.Count));
-        return ((total * total) - same) / 2;
+        var graph = MeshGraph.Of(facts);
+        return facts.Clusters.Sum(c => (long)c.Gateways.Count * Count(facts, graph, c)) / 2;
     }
 
     public static TunnelSpec Spec(GatewayOf a, GatewayOf b)

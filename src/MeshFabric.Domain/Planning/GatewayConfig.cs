@@ -29,6 +29,9 @@ public sealed record GatewayConfig(
     /// <summary>Pairs of far gateways that this one hands packets on between; sorted by ports.</summary>
     public ValueList<RelayedPair> Relays { get; init; } = [];
 
+    /// <summary>Clusters that this gateway has no tunnels to and reaches by hubs; sorted by name.</summary>
+    public ValueList<TransitPath> Transits { get; init; } = [];
+
     /// <summary>Nothing: what a gateway that has left runs.</summary>
     public static GatewayConfig None(long revision, string cluster, string gateway) =>
         new(revision, cluster, gateway, [], [], FirewallConfig.None, []);
@@ -99,13 +102,24 @@ public sealed record RelayedPair(RelayedSide First, RelayedSide Second);
 /// <param name="Port">UDP port here that it sends to and is answered from.</param>
 public sealed record RelayedSide(string Cluster, string Gateway, PublicKey PublicKey, int Port);
 
-/// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP).</summary>
+/// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP). Without any it is refused: the topology has no way there.</summary>
 /// <param name="Source">Host prefix of the source hint: a tunnel address, so that this gateway's own ICMP errors are answerable.</param>
 /// <param name="NextHops">Sorted by device.</param>
 public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops);
 
 /// <summary>One way to a destination: our device, and the gateway at its far end.</summary>
-public sealed record NextHop(string Device, string Cluster, string Gateway);
+public sealed record NextHop(string Device, string Cluster, string Gateway)
+{
+    /// <summary>The cluster that this gateway hands on to; null when it is its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Towards { get; init; }
+}
+
+/// <summary>A far cluster that is reached by hubs.</summary>
+/// <param name="Carriers">Any of them; sorted by device.</param>
+public sealed record TransitPath(string Cluster, ValueList<FarGateway> Gateways, ValueList<NextHop> Carriers);
+
+public sealed record FarGateway(string Name, ValueList<Cidr> TunnelAddresses);
 
 /// <summary>What the gateway's own nft tables must do.</summary>
 /// <param name="Translations">This cluster's prefixes that are translated here, at their own edge; of one local prefix, the ones with destinations first.</param>
@@ -118,6 +132,17 @@ public sealed record FirewallConfig(ValueList<Translation> Translations, ValueLi
 
     /// <summary>This cluster's own Service CIDRs that are part of the mesh: what comes for them is translated by its service proxy, here.</summary>
     public ValueList<Cidr> ServicePrefixes { get; init; } = [];
+
+    /// <summary>A hub: what comes by one tunnel leaves by another.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Transits { get; init; }
+
+    [JsonIgnore]
+    public bool Forwards => LocalPrefixes.Count > 0 || Transits;
+
+    /// <summary>IPv6 as well. Gateways' own addresses are no reason.</summary>
+    [JsonIgnore]
+    public bool Forwards6 => LocalPrefixes.Any(p => !p.IsIPv4) || (Transits && RemotePrefixes.Any(p => !p.IsIPv4 && p.Length < p.MaxLength));
 
     /// <summary>Probes by the tunnels find nobody: the far gateways are to send by others. An agent's own decision, never planned from facts.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

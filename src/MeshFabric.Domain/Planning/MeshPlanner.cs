@@ -1,4 +1,5 @@
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Domain.Planning;
@@ -26,53 +27,35 @@ public static class MeshPlanner
             return GatewayConfig.None(facts.Revision, cluster?.Name ?? "", gateway?.Name ?? "") with { Findings = findings.ToValueList() };
         }
 
-        var remotes = clusters.Where(c => c.Id != clusterId).Select(c => View(c, cluster, findings)).ToList();
-        var relays = RelaysOf(gateway, cluster, clusters);
+        var graph = MeshGraph.Of(facts.Settings.Topology, clusters);
+        var remotes = clusters.Where(c => c.Id != clusterId).Select(c => Remote.Of(c, cluster, graph, findings)).ToList();
+        var linked = remotes.FindAll(r => r.IsLinked);
+        var relays = RelaysOf(gateway, linked);
         var devices = Devices(facts.Settings, gateway, remotes, relays, findings);
         return new GatewayConfig(
             facts.Revision,
             cluster.Name,
             gateway.Name,
             devices,
-            Routes(gateway, remotes, devices),
-            Firewall(cluster, gateway, remotes),
+            Routes(gateway, remotes),
+            Firewall(cluster, gateway, remotes, graph),
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
         {
             Ordinal = gateway.Ordinal,
             Key = gateway.NextKey is null ? null : gateway.ChangesKey ? gateway.NextKey : gateway.PublicKey,
             Drained = gateway.Drained,
-            Relays = Relayed(gateway, remotes),
+            Relays = Relayed(gateway, linked),
+            Transits = remotes.Where(r => r.Carriers.Count > 0)
+                .Select(r => new TransitPath(r.Facts.Name, r.Facts.Gateways.Select(g => new FarGateway(g.Name, g.TunnelAddresses)).ToValueList(), Hops(r).Select(h => h.Hop).ToValueList()))
+                .ToValueList(),
         };
-    }
-
-    /// <summary>A far cluster as this one sees it.</summary>
-    sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes);
-
-    static Remote View(ClusterFacts far, ClusterFacts near, List<Finding> findings)
-    {
-        var seen = new List<Cidr>(far.Prefixes.Count);
-        foreach (var prefix in far.Prefixes)
-        {
-            if (prefix.SeenBy(near.Prefixes) is { } cidr)
-            {
-                seen.Add(cidr);
-            }
-            else
-            {
-                findings.Add(new Finding(FindingSeverity.Error, "prefix-not-addressable", $"cluster/{far.Name}",
-                    $"{prefix.Mesh} of {far.Name} overlaps a prefix that {near.Name} uses inside, and has no alias.",
-                    "The control service allocates an alias with its next change; if this stays, the remap pool is exhausted (mfctl ipam pools)."));
-            }
-        }
-
-        seen.Sort();
-        return new Remote(far, seen.ToValueList());
     }
 
     static ValueList<TunnelDevice> Devices(MeshSettings settings, GatewayFacts self, List<Remote> remotes, ILookup<string, PathCandidate> relays, List<Finding> findings)
     {
         var byPlane = new SortedDictionary<int, List<TunnelPeer>>();
-        foreach (var remote in remotes)
+        var handedOn = remotes.SelectMany(r => r.Carriers, (r, c) => (Carrier: c.Gateway.Id, Remote: r)).ToLookup(h => h.Carrier, h => h.Remote, StringComparer.Ordinal);
+        foreach (var remote in remotes.Where(r => r.IsLinked))
         {
             foreach (var far in remote.Facts.Gateways)
             {
@@ -91,7 +74,7 @@ public static class MeshPlanner
                     byPlane[far.Ordinal] = peers = [];
                 }
 
-                peers.Add(Peer(settings, self, remote, far) with { Candidates = candidates });
+                peers.Add(Peer(settings, self, remote, far, handedOn[far.Id]) with { Candidates = candidates });
             }
         }
 
@@ -103,7 +86,7 @@ public static class MeshPlanner
             plane.Value.OrderBy(p => p.PublicKey).ToValueList())).ToValueList();
     }
 
-    static TunnelPeer Peer(MeshSettings settings, GatewayFacts self, Remote remote, GatewayFacts far)
+    static TunnelPeer Peer(MeshSettings settings, GatewayFacts self, Remote remote, GatewayFacts far, IEnumerable<Remote> handedOn)
     {
         var initiates = Initiates(self, far);
         return new TunnelPeer(
@@ -114,7 +97,7 @@ public static class MeshPlanner
             far.Endpoints.Select(e => e.WithPort(e.Port + self.Ordinal)).ToValueList(),
             initiates,
             settings.KeepaliveSeconds,
-            remote.Prefixes.Concat(far.TunnelAddresses).Order().ToValueList(),
+            remote.Prefixes.Concat(far.TunnelAddresses).Concat(handedOn.SelectMany(r => r.Addresses)).Order().ToValueList(),
             far.TunnelAddresses)
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
@@ -139,9 +122,8 @@ public static class MeshPlanner
             .ToValueList();
 
     /// <summary>By far gateway, where this one may be reached by a third: only by one that both have a tunnel to, for that is how it knows them.</summary>
-    static ILookup<string, PathCandidate> RelaysOf(GatewayFacts self, ClusterFacts own, IReadOnlyList<ClusterFacts> clusters) => clusters
-        .Where(c => c.Id != own.Id)
-        .SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g, Address: g.Endpoints.FirstOrDefault(RelayPlanner.CanRelay)))
+    static ILookup<string, PathCandidate> RelaysOf(GatewayFacts self, List<Remote> linked) => linked
+        .SelectMany(r => r.Facts.Gateways, (r, g) => (Cluster: r.Facts, Gateway: g, Address: g.Endpoints.FirstOrDefault(RelayPlanner.CanRelay)))
         .Where(r => r.Address is not null)
         .SelectMany(r => r.Gateway.Relays, (r, p) => (
             Far: p.FarOf(self.Id),
@@ -164,37 +146,38 @@ public static class MeshPlanner
         RelayedSide Side(string id, int port) => new(sides[id].Name, sides[id].Gateway.Name, sides[id].Gateway.PublicKey, port);
     }
 
-    static ValueList<MeshRoute> Routes(GatewayFacts self, List<Remote> remotes, ValueList<TunnelDevice> devices)
+    static ValueList<MeshRoute> Routes(GatewayFacts self, List<Remote> remotes)
     {
         var source4 = self.TunnelAddresses.FirstOrDefault(a => a.IsIPv4);
         var source6 = self.TunnelAddresses.FirstOrDefault(a => !a.IsIPv4);
-        var planned = devices.SelectMany(d => d.Peers.Select(p => (p.Cluster, p.Gateway, d.Name)))
-            .ToDictionary(t => (t.Cluster, t.Gateway), t => t.Name);
         var routes = new List<MeshRoute>();
         foreach (var remote in remotes)
         {
-            var hops = remote.Facts.Gateways
-                .Where(g => planned.ContainsKey((remote.Facts.Name, g.Name)))
-                .Select(g => (Gateway: g, Hop: new NextHop(planned[(remote.Facts.Name, g.Name)], remote.Facts.Name, g.Name)))
-                .OrderBy(h => h.Gateway.Ordinal)
-                .ToList();
-            if (hops.Count == 0)
+            var hops = Hops(remote);
+            if (remote.IsLinked && hops.Count == 0)
             {
                 continue;
             }
 
             // Its own addresses stay reachable: it is probed as before.
-            var carrying = hops.Exists(h => !h.Gateway.Drained) ? hops.Where(h => !h.Gateway.Drained) : hops;
-            var carriers = carrying.Select(h => h.Hop).ToValueList();
-            routes.AddRange(remote.Prefixes.Select(p => new MeshRoute(p, p.IsIPv4 ? source4 : source6, carriers)));
-            routes.AddRange(hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a =>
-                new MeshRoute(a, a.IsIPv4 ? source4 : source6, [h.Hop]))));
+            var carriers = hops.Where(h => !h.Gateway.Drained || hops.TrueForAll(o => o.Gateway.Drained)).Select(h => h.Hop).ToValueList();
+            routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
+            routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers)));
         }
 
         return routes.OrderBy(r => r.Destination).ToValueList();
+
+        MeshRoute Route(Cidr to, ValueList<NextHop> by) => new(to, to.IsIPv4 ? source4 : source6, by);
     }
 
-    static FirewallConfig Firewall(ClusterFacts self, GatewayFacts gateway, List<Remote> remotes)
+    /// <summary>By tunnels to its own gateways, or to those that hand on to them; sorted by device.</summary>
+    static List<(GatewayFacts Gateway, NextHop Hop)> Hops(Remote remote) => remote.IsLinked
+        ? remote.Facts.Gateways.OrderBy(g => g.Ordinal).Select(g => (g, new NextHop(DeviceOf(g), remote.Facts.Name, g.Name))).ToList()
+        : remote.Carriers.Select(c => (c.Gateway, new NextHop(DeviceOf(c.Gateway), c.Cluster.Name, c.Gateway.Name) { Towards = remote.Facts.Name })).ToList();
+
+    static string DeviceOf(GatewayFacts far) => $"{DevicePrefix}{far.Ordinal}";
+
+    static FirewallConfig Firewall(ClusterFacts self, GatewayFacts gateway, List<Remote> remotes, MeshGraph graph)
     {
         var translations = new List<Translation>();
         foreach (var prefix in self.Prefixes)
@@ -202,8 +185,8 @@ public static class MeshPlanner
             if (prefix.Alias is { } alias)
             {
                 // Those who cannot see our mesh prefix see the alias; their gateways' own addresses (probes, ICMP errors) belong to them.
-                var viewers = remotes.Where(r => prefix.SeenBy(r.Facts.Prefixes) == alias)
-                    .SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses)))
+                var viewers = remotes.Where(r => graph.SeenBy(r.Facts, self, prefix) == alias)
+                    .SelectMany(r => r.Addresses)
                     .Where(c => c.Family == alias.Family)
                     .Distinct().Order().ToValueList();
                 if (viewers.Count > 0)
@@ -221,9 +204,10 @@ public static class MeshPlanner
         return new FirewallConfig(
             translations.ToValueList(),
             self.Prefixes.Where(p => !p.Services).Select(p => p.Local).Order().ToValueList(),
-            remotes.SelectMany(r => r.Prefixes.Concat(r.Facts.Gateways.SelectMany(g => g.TunnelAddresses))).Distinct().Order().ToValueList(),
+            remotes.SelectMany(r => r.Addresses).Distinct().Order().ToValueList(),
             gateway.TunnelAddresses)
         {
+            Transits = graph.Transits(self),
             ServicePrefixes = self.Prefixes.Where(p => p.Services).Select(p => p.Local).Order().ToValueList(),
         };
     }

@@ -1,4 +1,5 @@
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Domain.Planning;
@@ -25,18 +26,19 @@ public static class RelayPlanner
     const int Nearest = 16;
 
     /// <param name="facts">With the relays there are.</param>
+    /// <param name="graph">Only those who have a tunnel need a relay for it, and only who has tunnels to both can be one.</param>
     /// <param name="isAlive">By gateway id: its agent was heard of lately.</param>
     /// <param name="roundTrip">By ids of a gateway that can be dialled and one that cannot: seconds, or null when nobody measured it.</param>
     /// <returns>By id of each gateway that can relay, all its pairs.</returns>
-    public static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
+    public static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts, MeshGraph graph, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
     {
-        var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.Gateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c.Id, g)).ToList();
+        var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.Gateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c, g)).ToList();
         var had = relays.SelectMany(r => r.Gateway.Relays, (r, pair) => (Relay: r, Pair: (pair.First, pair.Second))).ToLookup(r => r.Pair, r => r.Relay);
         var near = new Dictionary<string, List<Candidate>>(StringComparer.Ordinal);
-        foreach (var (first, second) in Pairs(facts))
+        foreach (var (first, second) in Pairs(facts).Where(p => graph.AreLinked(p.First.Cluster, p.Second.Cluster)))
         {
             var possible = NearestTo(first.Gateway.Id).Concat(NearestTo(second.Gateway.Id)).Concat(had[(first.Gateway.Id, second.Gateway.Id)]).Distinct()
-                .Where(r => r.Cluster != first.Cluster && r.Cluster != second.Cluster).ToList();
+                .Where(r => graph.AreLinked(r.Cluster, first.Cluster) && graph.AreLinked(r.Cluster, second.Cluster)).ToList();
             var chosen = Choose(possible, first.Gateway.Id, second.Gateway.Id, isAlive, roundTrip);
             chosen.ForEach(r => r.Take(first.Gateway.Id, second.Gateway.Id));
         }
@@ -51,10 +53,10 @@ public static class RelayPlanner
     /// <summary>Relays are IPv4: of those who cannot be dialled, hardly anybody has IPv6 and is not reached by it.</summary>
     public static bool CanRelay(UdpEndpoint endpoint) => endpoint.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork;
 
-    static IEnumerable<((string Cluster, GatewayFacts Gateway) First, (string Cluster, GatewayFacts Gateway) Second)> Pairs(IReadOnlyList<ClusterFacts> facts)
+    static IEnumerable<((ClusterFacts Cluster, GatewayFacts Gateway) First, (ClusterFacts Cluster, GatewayFacts Gateway) Second)> Pairs(IReadOnlyList<ClusterFacts> facts)
     {
-        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.IsHidden), (c, g) => (Cluster: c.Id, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
-        return hidden.SelectMany((first, i) => hidden.Skip(i + 1).Where(second => second.Cluster != first.Cluster).Select(second => (first, second)));
+        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.IsHidden), (c, g) => (Cluster: c, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
+        return hidden.SelectMany((first, i) => hidden.Skip(i + 1).Where(second => second.Cluster.Id != first.Cluster.Id).Select(second => (first, second)));
     }
 
     static List<Candidate> Choose(List<Candidate> possible, string first, string second, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
@@ -79,13 +81,13 @@ public static class RelayPlanner
         double Cost(Candidate r) => roundTrip(r.Gateway.Id, first) + roundTrip(r.Gateway.Id, second) ?? double.MaxValue;
     }
 
-    sealed class Candidate(string cluster, GatewayFacts gateway)
+    sealed class Candidate(ClusterFacts cluster, GatewayFacts gateway)
     {
         readonly List<RelayFacts> _taken = [];
         readonly HashSet<int> _ports = gateway.Relays.SelectMany(r => new[] { r.FirstPort, r.SecondPort }).ToHashSet();
         readonly Dictionary<(string, string), RelayFacts> _had = gateway.Relays.ToDictionary(r => (r.First, r.Second));
 
-        public string Cluster => cluster;
+        public ClusterFacts Cluster => cluster;
         public GatewayFacts Gateway => gateway;
         public int Pairs => _taken.Count;
         public bool HasRoom => _ports.Count + 2 <= Range.Count();

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.Tests.Domain.Planning;
@@ -22,6 +23,8 @@ public sealed class MeshPlannerGoldenTests
         { "disjoint", Meshes.Of(("aurora", 1, ["10.10.0.0/16", "fd10:10::/48"]), ("borealis", 1, ["10.20.0.0/16"])) },
         { "three-clusters-two-overlap", Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]), ("cirrus", 2, ["10.20.0.0/16"])) },
         { "machine-without-prefixes", Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("laptop", 1, [])) },
+        { "two-hubs-and-spokes", Meshes.Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") },
+            ("aurora", 1, ["10.10.0.0/16"], "", ""), ("borealis", 1, ["10.20.0.0/16"], "", ""), ("centre", 1, ["10.30.0.0/16"], "hub", ""), ("delta", 1, ["10.20.0.0/16"], "hub", "")) },
         { "unequal-lengths-overlap", Meshes.Of(("large", 1, ["10.0.0.0/12"]), ("small", 1, ["10.4.0.0/16"])) },
     };
 

@@ -3,6 +3,7 @@ using CsCheck;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Tests.Domain.Planning;
@@ -40,11 +41,37 @@ static class Meshes
         return new MeshFacts(revision, settings, facts.Select(f => f with { Prefixes = prefixes[f.Id].Prefixes }).OrderBy(f => f.Name, StringComparer.Ordinal).ToValueList());
     }
 
+    /// <summary>As <see cref="Of(ValueTuple{string, int, string[]}[])"/>, each cluster with a label "role" and a region where they are not empty.</summary>
+    public static MeshFacts Of(Topology topology, params (string Name, int Gateways, string[] Cidrs, string Role, string Region)[] clusters)
+    {
+        var facts = Located(Of(clusters.Select(c => (c.Name, c.Gateways, c.Cidrs)).ToArray()), name => clusters.Where(c => c.Name == name).Select(c => (c.Role, c.Region)).Single());
+        return Numbered(facts with { Settings = facts.Settings with { Topology = topology } })!;
+    }
+
+    public static MeshFacts Located(MeshFacts facts, Func<string, (string Role, string Region)> where) => facts with
+    {
+        Clusters = facts.Clusters.Select(c => c with
+        {
+            Labels = where(c.Name).Role is { Length: > 0 } role ? [new Label("role", role)] : [],
+            Location = new ClusterLocation("", where(c.Name).Region, ""),
+        }).ToValueList(),
+    };
+
+    /// <summary>With the numbers that the control service gives the gateways of hubs; null when there are too many.</summary>
+    public static MeshFacts? Numbered(MeshFacts facts)
+    {
+        var changes = HubOrdinals.Changes(MeshGraph.Of(facts), out var excess);
+        return excess.Count > 0 ? null : facts with
+        {
+            Clusters = facts.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Ordinal = changes.GetValueOrDefault(g.Id, g.Ordinal) }).OrderBy(g => g.Ordinal).ToValueList() }).ToValueList(),
+        };
+    }
+
     /// <summary>These clusters' gateways can only dial out; the others relay.</summary>
     public static MeshFacts Hidden(MeshFacts facts, params string[] clusters)
     {
         var hidden = facts.Clusters.Select(c => clusters.Contains(c.Name) ? c with { Gateways = c.Gateways.Select(g => g with { Endpoints = [] }).ToValueList() } : c).ToList();
-        var relays = RelayPlanner.Plan(hidden, _ => true, (_, _) => null);
+        var relays = RelayPlanner.Plan(hidden, MeshGraph.Of(facts), _ => true, (_, _) => null);
         return facts with { Clusters = hidden.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Relays = relays.GetValueOrDefault(g.Id) ?? [] }).ToValueList() }).ToValueList() };
     }
 

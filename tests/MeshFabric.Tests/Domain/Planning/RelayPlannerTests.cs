@@ -1,6 +1,7 @@
 using CsCheck;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Tests.Domain.Planning;
@@ -59,12 +60,12 @@ public sealed class RelayPlannerTests
         var facts = Meshes.Hidden(Meshes.Of(("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), ("r1", 1, ["10.3.0.0/16"]), ("r2", 1, ["10.4.0.0/16"]), ("r3", 1, ["10.5.0.0/16"])), "a", "b").Clusters;
         var (chosen, spare) = (Of(facts), new[] { "g-r1-1", "g-r2-1", "g-r3-1" }.Except(Of(facts)).Single());
 
-        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.060 : 0.100))));
-        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.0002 : 0.001))));
-        Assert.Contains(spare, Of(With(facts, RelayPlanner.Plan(facts, _ => true, (r, _) => r == spare ? 0.040 : 0.100))));
-        Assert.Equal([.. chosen.Skip(1).Append(spare).Order(StringComparer.Ordinal)], Of(With(facts, RelayPlanner.Plan(facts, r => r != chosen[0], (_, _) => null))));
+        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (r, _) => r == spare ? 0.060 : 0.100))));
+        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (r, _) => r == spare ? 0.0002 : 0.001))));
+        Assert.Contains(spare, Of(With(facts, RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (r, _) => r == spare ? 0.040 : 0.100))));
+        Assert.Equal([.. chosen.Skip(1).Append(spare).Order(StringComparer.Ordinal)], Of(With(facts, RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), r => r != chosen[0], (_, _) => null))));
         // Nobody else there: it may come back.
-        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, r => r != chosen[0] && r != spare, (_, _) => null))));
+        Assert.Equal(chosen, Of(With(facts, RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), r => r != chosen[0] && r != spare, (_, _) => null))));
 
         static List<string> Of(IEnumerable<ClusterFacts> clusters) => clusters.SelectMany(c => c.Gateways).Where(g => g.Relays.Count > 0).Select(g => g.Id).Order(StringComparer.Ordinal).ToList();
     }
@@ -74,7 +75,7 @@ public sealed class RelayPlannerTests
     {
         var facts = Meshes.Hidden(Meshes.Of([("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), .. Enumerable.Range(1, 6).Select(i => ($"r{i}", 1, new[] { $"10.{10 + i}.0.0/16" }))]), "a", "b").Clusters;
         var before = facts.SelectMany(c => c.Gateways).Where(g => g.Relays.Count > 0).Select(g => g.Id).ToList();
-        var after = RelayPlanner.Plan(facts, _ => true, (r, _) => before.Contains(r) ? 0.500 : 0.010).Where(r => r.Value.Count > 0).Select(r => r.Key).ToList();
+        var after = RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (r, _) => before.Contains(r) ? 0.500 : 0.010).Where(r => r.Value.Count > 0).Select(r => r.Key).ToList();
         Assert.Equal(2, after.Count);
         Assert.Single(after.Intersect(before));
     }
@@ -88,7 +89,7 @@ public sealed class RelayPlannerTests
         Assert.Equal([(65533, 65534)], pairs.Select(p => (p.FirstPort, p.SecondPort)));
     }
 
-    static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts) => RelayPlanner.Plan(facts, _ => true, (_, _) => null);
+    static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts) => RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (_, _) => null);
 
     static List<ClusterFacts> With(IEnumerable<ClusterFacts> facts, IReadOnlyDictionary<string, ValueList<RelayFacts>> relays) =>
         facts.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Relays = relays.GetValueOrDefault(g.Id) ?? [] }).ToValueList() }).ToList();

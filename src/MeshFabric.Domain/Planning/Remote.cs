@@ -1,0 +1,42 @@
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
+using MeshFabric.Net;
+
+namespace MeshFabric.Domain.Planning;
+
+/// <summary>A far cluster as one gateway's own sees it.</summary>
+/// <param name="Prefixes">What it is addressed by; at a hub also what others address it by, who have this hand it on. Sorted.</param>
+/// <param name="IsLinked">There are tunnels to it.</param>
+/// <param name="Carriers">Gateways that hand on to it; empty where there are tunnels to it, or no way.</param>
+sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked, IReadOnlyList<(ClusterFacts Cluster, GatewayFacts Gateway)> Carriers)
+{
+    public IEnumerable<Cidr> TunnelAddresses => Facts.Gateways.SelectMany(g => g.TunnelAddresses);
+
+    public IEnumerable<Cidr> Addresses => Prefixes.Concat(TunnelAddresses);
+
+    public static Remote Of(ClusterFacts far, ClusterFacts near, MeshGraph graph, List<Finding> findings)
+    {
+        var seen = new HashSet<Cidr>();
+        foreach (var prefix in far.Prefixes)
+        {
+            if (graph.SeenBy(near, far, prefix) is { } cidr)
+            {
+                seen.Add(cidr);
+            }
+            else
+            {
+                findings.Add(new Finding(FindingSeverity.Error, "prefix-not-addressable", $"cluster/{far.Name}",
+                    $"{prefix.Mesh} of {far.Name} overlaps a prefix that {near.Name} uses inside, or a hub between them, and has no alias.",
+                    "The control service allocates an alias with its next change; if this stays, the remap pool is exhausted (mfctl ipam pools)."));
+            }
+
+            if (graph.Transits(near))
+            {
+                seen.UnionWith(new[] { prefix.Mesh, prefix.Alias }.OfType<Cidr>().Where(c => !near.Prefixes.Any(own => own.Local.Overlaps(c))));
+            }
+        }
+
+        var carriers = HubOrdinals.Carrying(graph.Carriers(near, far)).OrderBy(c => c.Gateway.Ordinal).ToList();
+        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers);
+    }
+}
