@@ -42,6 +42,7 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             e.Property(r => r.Version).IsRowVersion();
             e.Property(r => r.Kind).HasConversion<string>();
             Json(e.Property(r => r.Labels));
+            Json(e.Property(r => r.DeclaredLabels));
             Json(e.Property(r => r.Nodes));
             Json(e.Property(r => r.Networking));
             Json(e.Property(r => r.Findings));

@@ -30,7 +30,13 @@ public sealed class ClusterRow
     public string Provider { get; set; } = "";
     public string Region { get; set; } = "";
     public string Zone { get; set; } = "";
+
+    /// <summary>As its inventory tells.</summary>
     public Dictionary<string, string> Labels { get; set; } = [];
+
+    /// <summary>As somebody declared them in the mesh: they go before those of the inventory, and stay when that changes.</summary>
+    public Dictionary<string, string> DeclaredLabels { get; set; } = [];
+
     public List<IPNetwork> ServiceCidrs { get; set; } = [];
 
     /// <summary>The Service CIDRs are part of the mesh.</summary>
@@ -56,7 +62,7 @@ public sealed class ClusterRow
         FactsRevision,
         Kind,
         new ClusterLocation(Provider, Region, Zone),
-        Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
+        Labels.Where(l => !DeclaredLabels.ContainsKey(l.Key)).Concat(DeclaredLabels).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
         ToPrefixes(),
         Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList());
 

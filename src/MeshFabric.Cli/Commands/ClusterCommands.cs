@@ -27,7 +27,7 @@ static class ClusterCommands
 
     public static Command Create(Cli cli) => new MeshCommand("cluster", "Clusters, sites and machines of the mesh", "mfctl cluster list", "mfctl cluster join --help")
     {
-        Make(cli), ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Set(cli), Remove(cli),
+        Make(cli), ClusterJoinCommand.Create(cli), ClusterLeaveCommand.Create(cli), List(cli), Get(cli), Set(cli), Label(cli), Remove(cli),
     };
 
     /// <summary>A cluster's name that completes.</summary>
@@ -140,6 +140,34 @@ static class ClusterCommands
                 session.Note("its Service CIDR is not known yet: it is advertised as soon as its agents find it out; where they cannot, mfctl cluster join NAME --kubeconfig FILE --service-cidr CIDR says it");
             }
 
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Label(Cli cli)
+    {
+        var name = Name(cli);
+        var labels = new Argument<string[]>("labels") { Description = "KEY=VALUE sets a label, KEY- takes it away; others stay", Arity = ArgumentArity.OneOrMore };
+        var command = new MeshCommand("label", "Declare labels of a cluster, which a topology chooses by; those that its inventory tells stay beside them",
+            "mfctl cluster label aurora role=hub",
+            "mfctl cluster label aurora env=production role-")
+        {
+            name, labels,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var wanted = new Dictionary<string, string?>(StringComparer.Ordinal);
+            foreach (var text in session.Get(labels)!)
+            {
+                var (key, value) = text.Split('=', 2) is [var k, var v] ? (k, v) : (text.EndsWith('-') ? text[..^1] : "", (string?)null);
+                if (key.Length == 0 || !wanted.TryAdd(key, value))
+                {
+                    throw CommandException.Usage($"{text}: write KEY=VALUE or KEY-, each key once");
+                }
+            }
+
+            session.Printer.One(View, await session.Client.UpdateClusterAsync(session.Get(name), new UpdateCluster(null) { Labels = wanted }, cancellationToken));
             return ExitCode.Ok;
         }));
         return command;

@@ -26,7 +26,7 @@ static class PingCommand
         var to = ClusterCommands.Name(cli, "b", "Another cluster");
         var count = new Option<int?>("--count", "-c") { HelpName = "N", Description = "Echo requests per tunnel and direction, 1 to 100; default 4" };
         var size = new Option<int?>("--size") { HelpName = "BYTES", Description = "Payload of a request, 8 to 8000, never fragmented; default 56" };
-        var command = new MeshCommand("ping", "Measure every tunnel between two clusters, both ways, from inside the gateways",
+        var command = new MeshCommand("ping", "Measure every tunnel between two clusters, or every way by hubs, both ways, from inside the gateways",
             "mfctl ping aurora borealis",
             "mfctl ping aurora borealis -c 20 --size 1392")
         {
@@ -44,7 +44,7 @@ static class PingCommand
 
             if (rows.Count == 0)
             {
-                session.Warn($"there is no tunnel between {probe.From} and {probe.To} to measure");
+                session.Warn($"there is no tunnel between {probe.From} and {probe.To} to measure, and no hub hands on (mfctl topology get)");
             }
 
             return probe.State == "completed" && rows.Count > 0 && rows.TrueForAll(r => r.Result.Received > 0) ? ExitCode.Ok : ExitCode.Failed;

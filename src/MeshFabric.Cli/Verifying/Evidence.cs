@@ -22,5 +22,9 @@ sealed record Evidence(
 {
     public IReadOnlyList<ClusterResource> Clusters => [A, B];
 
+    /// <summary>CLUSTER/GATEWAY of those that hand on from one to the other; sorted, empty where there are tunnels, or no way.</summary>
+    public IReadOnlyList<string> ByHubs => Explanations.Where(e => e.Cluster == A.Metadata.Name).SelectMany(e => e.Wanted.Transits.Where(t => t.Cluster == B.Metadata.Name))
+        .SelectMany(t => t.Carriers.Select(c => $"{c.Cluster}/{c.Gateway}")).Distinct().Order(StringComparer.Ordinal).ToList();
+
     public IEnumerable<GatewayResource> GatewaysOf(ClusterResource cluster) => Gateways.Where(g => g.Spec.Cluster == cluster.Metadata.Name);
 }

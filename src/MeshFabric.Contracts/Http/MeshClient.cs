@@ -64,6 +64,11 @@ public sealed class MeshClient : IDisposable
 
     public Task<KeysResource> ChangeDeviceKeysAsync(string cluster, ChangeDeviceKeys body, CancellationToken cancellationToken) => PostAsync<KeysResource>($"clusters/{Part(cluster)}/device-keys", body, cancellationToken);
 
+    public Task<TopologyResource> GetTopologyAsync(CancellationToken cancellationToken) => GetAsync<TopologyResource>("topology", cancellationToken);
+
+    public Task<ApplyResult> ApplyManifestsAsync(ApplyManifests body, bool isDryRun, CancellationToken cancellationToken) =>
+        PostAsync<ApplyResult>(isDryRun ? "manifests/apply?dryRun=true" : "manifests/apply", body, cancellationToken);
+
     public Task<ClusterResource> GetClusterAsync(string name, CancellationToken cancellationToken) => GetAsync<ClusterResource>($"clusters/{Part(name)}", cancellationToken);
 
     public Task<ClusterResource> CreateClusterAsync(CreateCluster body, CancellationToken cancellationToken) => PostAsync<ClusterResource>("clusters", body, cancellationToken);

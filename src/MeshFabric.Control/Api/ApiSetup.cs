@@ -19,6 +19,7 @@ public static class ApiSetup
         api.MapEvents();
         api.MapMesh();
         api.MapKeys();
+        api.MapManifests();
         api.MapProbes();
         api.MapEnrolments();
         app.MapPublic();

@@ -29,7 +29,7 @@ public static class ClustersApi
     {
         var labels = (label ?? []).Select(Label).ToList();
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
-        var rows = view.Clusters.Where(c => labels.TrueForAll(l => c.Labels.TryGetValue(l.Key, out var value) && value == l.Value)).ToList();
+        var rows = view.Clusters.Where(c => labels.TrueForAll(l => view.Labels(c).TryGetValue(l.Key, out var value) && value == l.Value)).ToList();
         return paging.Cut(rows, c => c.Name, view.Show);
     }
 
@@ -74,14 +74,25 @@ public static class ClustersApi
     static async Task<ClusterResource> UpdateAsync(string name, Body<UpdateCluster> body, HttpContext context, FactsStore facts, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        if (body.Value.Spec?.AdvertiseServices is null)
+        var (advertise, labels) = (body.Value.Spec?.AdvertiseServices, body.Value.Labels);
+        if (advertise is null && labels is null)
         {
-            errors.Add("/spec/advertiseServices", "true or false is needed: it is all that can be changed");
+            errors.Add("/spec/advertiseServices", "true or false is needed, or /labels: it is all that can be changed");
         }
 
+        Fields.Labels(labels?.Where(l => l.Value is not null).ToDictionary(l => l.Key, l => l.Value!), "/labels", errors);
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => ClusterChanges.AdvertiseServicesAsync(change, name, body.Value.Spec!.AdvertiseServices!.Value, caller, cancellationToken), cancellationToken);
+        await facts.ChangeAsync(async change =>
+        {
+            if (labels is not null)
+            {
+                change.RefusesExcessOfHubs = true;
+                await ClusterChanges.LabelAsync(change, name, has => Merged(has, labels), caller, cancellationToken);
+            }
+
+            return advertise is null || await ClusterChanges.AdvertiseServicesAsync(change, name, advertise.Value, caller, cancellationToken) is not null;
+        }, cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return view.Show(view.Cluster(name));
     }
@@ -93,6 +104,10 @@ public static class ClustersApi
         await cutOff.RunAsync(gateways, new LeaveMesh($"Cluster {name} was removed from the mesh."));
         return TypedResults.NoContent();
     }
+
+    // RFC 7386: null takes a label away.
+    static Dictionary<string, string> Merged(IReadOnlyDictionary<string, string> has, IReadOnlyDictionary<string, string?> labels) =>
+        has.Where(l => !labels.ContainsKey(l.Key)).Concat(labels.Where(l => l.Value is not null).Select(l => KeyValuePair.Create(l.Key, l.Value!))).ToDictionary();
 
     static (string Key, string Value) Label(string text)
     {

@@ -181,6 +181,8 @@ public static partial class Fields
         }
     }
 
+    public static bool IsLabelKey(string text) => LabelKey().IsMatch(text);
+
     // \z, not $: that would let a line feed pass at the end.
     [GeneratedRegex("^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\\z")]
     private static partial Regex LabelKey();

@@ -71,6 +71,25 @@ public static class ClusterChanges
         return row.Findings;
     }
 
+    /// <summary>Declares a cluster's labels anew.</summary>
+    /// <param name="wanted">By those that are declared.</param>
+    /// <returns>True when they are others now.</returns>
+    public static async Task<bool> LabelAsync(FactsChange change, string name, Func<IReadOnlyDictionary<string, string>, IReadOnlyDictionary<string, string>> wanted, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var (before, labels) = (row.DeclaredLabels, wanted(row.DeclaredLabels).ToDictionary());
+        if (labels.Count == before.Count && !labels.Except(before).Any())
+        {
+            return false;
+        }
+
+        row.DeclaredLabels = labels;
+        change.Touch(row);
+        change.Event("cluster-labelled", "info", $"cluster/{name}", caller.Actor, $"The labels declared for {name}: {(labels.Count == 0 ? "none" : string.Join(", ", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")))}.");
+        change.Audit(caller, "cluster.label", $"cluster/{name}", Json(before), Json(labels));
+        return true;
+    }
+
     /// <summary>Makes the cluster's Services reachable from the others by their own addresses, or no longer.</summary>
     public static async Task<ClusterRow> AdvertiseServicesAsync(FactsChange change, string name, bool advertise, Caller caller, CancellationToken cancellationToken)
     {
@@ -145,6 +164,7 @@ public static class ClusterChanges
             throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
         }
 
+        change.RefusesExcessOfHubs = true;
         var row = await AddAsync(change, cluster, request, cancellationToken);
         change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled as number {row.Ordinal}.");
         change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));

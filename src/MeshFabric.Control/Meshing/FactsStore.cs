@@ -4,6 +4,7 @@ using MeshFabric.Control.Api;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -43,7 +44,8 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
     /// Runs <paramref name="change"/> in one transaction with the mesh row locked, and commits it with a new revision and a wake-up for the publishers.
     /// A <see cref="Refusal"/> rolls everything back. Retried as a whole when the database restarts, so it must not have effects elsewhere.
     /// </summary>
-    public async Task<T> ChangeAsync<T>(Func<FactsChange, Task<T>> change, CancellationToken cancellationToken)
+    /// <param name="isDryRun">Everything is done, and then rolled back.</param>
+    public async Task<T> ChangeAsync<T>(Func<FactsChange, Task<T>> change, CancellationToken cancellationToken, bool isDryRun = false)
     {
         await using var outer = await contexts.CreateDbContextAsync(cancellationToken);
         return await outer.Database.CreateExecutionStrategy().ExecuteAsync(async token =>
@@ -53,13 +55,13 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
             var mesh = await db.Mesh.FromSql($"SELECT * FROM mesh WHERE id = 1 FOR UPDATE").SingleAsync(token);
             var open = new FactsChange(db, mesh, time.GetUtcNow());
             var result = await change(open);
-            if (open.ChangesFacts)
+            await open.SettleAsync(token);
+            if (isDryRun)
             {
-                await HiddenGateways.ApplyAsync(open, token);
-                mesh.Revision = open.Revision;
+                await transaction.RollbackAsync(token);
+                return result;
             }
 
-            await db.SaveChangesAsync(token);
             await db.Database.ExecuteSqlAsync($"SELECT pg_notify({MeshDbContext.FactsChannel}, '')", token);
             await transaction.CommitAsync(token);
             return result;
@@ -88,6 +90,29 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
     /// <summary>What is known of gateways that can only dial out is up to date with this change.</summary>
     public bool HiddenAreSettled { get; set; }
+
+    /// <summary>Hubs with too many gateways are a reason to refuse it; otherwise some of them hand nothing on.</summary>
+    public bool RefusesExcessOfHubs { get; set; }
+
+    /// <param name="topology">Null: full mesh.</param>
+    public void SetTopology(Topology? topology)
+    {
+        ChangesFacts = true;
+        mesh.Settings = mesh.Settings with { Topology = topology };
+    }
+
+    /// <summary>Whatever follows from the change by itself, in its own revision; saved, not committed.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        if (ChangesFacts)
+        {
+            await HubNumbers.ApplyAsync(this, cancellationToken);
+            await HiddenGateways.ApplyAsync(this, cancellationToken);
+            mesh.Revision = Revision;
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+    }
 
     public void Touch(ClusterRow cluster)
     {

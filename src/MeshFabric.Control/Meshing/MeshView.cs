@@ -47,6 +47,8 @@ public sealed class MeshView
     public GatewayRow Gateway(string cluster, string name) =>
         Cluster(cluster).Gateways.Find(g => g.Name == name) ?? throw Api.Refusal.NotFound("gateway", $"{cluster}/{name}");
 
+    public IReadOnlyDictionary<string, string> Labels(ClusterRow row) => _facts[row.Id].Labels.ToDictionary(l => l.Key, l => l.Value);
+
     public bool Heard(GatewayRow gateway) => gateway.LastSeen >= _heardSince;
 
     public ClusterResource Show(ClusterRow row)
@@ -60,7 +62,7 @@ public sealed class MeshView
             : heard == row.Gateways.Count && connected >= wanted ? "connected"
             : "degraded";
         return new ClusterResource(
-            new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, row.Labels),
+            new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, Labels(row)),
             new ClusterSpec(row.Kind, row.Provider, row.Region, row.Zone,
                 facts.Prefixes.Where(p => !p.Services).Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList())
             { AdvertiseServices = row.AdvertisesServices },

@@ -57,6 +57,10 @@ public sealed record CreateClusterSpec(
     bool? AdvertiseServices = null);
 
 /// <summary>Body of <c>PATCH /clusters/{name}</c>: what is given changes.</summary>
-public sealed record UpdateCluster(UpdateClusterSpec? Spec);
+public sealed record UpdateCluster(UpdateClusterSpec? Spec)
+{
+    /// <summary>Declared labels that are set, or with null taken away; others stay.</summary>
+    public IReadOnlyDictionary<string, string?>? Labels { get; init; }
+}
 
 public sealed record UpdateClusterSpec(bool? AdvertiseServices);

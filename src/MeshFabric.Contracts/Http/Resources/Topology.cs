@@ -1,0 +1,68 @@
+using System.Text.Json;
+using MeshFabric.Domain.Topologies;
+
+namespace MeshFabric.Contracts.Http;
+
+/// <summary>Who has tunnels to whom, as declared, and what that is for the clusters that there are. There is one, named <c>mesh</c>.</summary>
+public sealed record TopologyResource(Metadata Metadata, TopologySpec Spec, TopologyStatus Status)
+{
+    public const string TheName = "mesh";
+
+    public string ApiVersion { get; init; } = Api.Version;
+    public string Kind { get; init; } = "Topology";
+}
+
+/// <summary>As <see cref="Topology"/>, with text where a person may err; every field is checked.</summary>
+/// <param name="Type">full-mesh, hub-and-spoke, regions or pairs.</param>
+/// <param name="Hubs">Label selector; of hub-and-spoke and regions.</param>
+/// <param name="RegionLabel">Of regions; <see cref="LabelSelector.RegionKey"/> unless told.</param>
+/// <param name="Transit">Hubs hand on what is for others; true unless told.</param>
+/// <param name="Pairs">Of pairs.</param>
+public sealed record TopologySpec(string? Type, string? Hubs = null, string? RegionLabel = null, bool? Transit = null, IReadOnlyList<TopologyPair>? Pairs = null);
+
+/// <summary>Label selectors: each cluster of the one has tunnels to each of the other.</summary>
+public sealed record TopologyPair(string? Between, string? And);
+
+/// <param name="Clusters">Sorted by name.</param>
+/// <param name="Tunnels">In all, between gateways.</param>
+public sealed record TopologyStatus(long Revision, long Tunnels, IReadOnlyList<TopologyCluster> Clusters);
+
+/// <param name="Role">hub, spoke or peer.</param>
+/// <param name="Region">Empty where regions are no matter.</param>
+/// <param name="Linked">Clusters that it has tunnels to.</param>
+/// <param name="ByHubs">Clusters that it reaches by hubs.</param>
+/// <param name="Unreached">Clusters that it has no way to.</param>
+public sealed record TopologyCluster(string Name, string Role, string Region, int Linked, int ByHubs, IReadOnlyList<string> Unreached);
+
+/// <summary>Body of <c>POST /manifests/apply</c>: all of them, or, when one is refused, none.</summary>
+public sealed record ApplyManifests(IReadOnlyList<Manifest>? Manifests);
+
+/// <summary>One declared object: <c>Topology</c>, named mesh; or <c>Cluster</c>, which must be there already.</summary>
+/// <param name="Spec">By kind: <see cref="TopologySpec"/>, <see cref="ClusterManifestSpec"/>.</param>
+public sealed record Manifest(string? ApiVersion, string? Kind, ManifestMetadata? Metadata, JsonElement? Spec);
+
+/// <param name="Labels">Of a cluster: all that are declared for it, beside those that its inventory tells; null leaves them.</param>
+public sealed record ManifestMetadata(string? Name, IReadOnlyDictionary<string, string>? Labels = null);
+
+/// <summary>What can be declared of a cluster; null leaves it.</summary>
+public sealed record ClusterManifestSpec(bool? AdvertiseServices = null);
+
+/// <param name="DryRun">Nothing was changed: this is what would have.</param>
+/// <param name="Revision">Of the facts afterwards.</param>
+public sealed record ApplyResult(bool DryRun, long Revision, IReadOnlyList<AppliedManifest> Manifests, TopologyDifference Difference);
+
+/// <param name="Result">configured or unchanged.</param>
+public sealed record AppliedManifest(string Kind, string Name, string Result);
+
+/// <param name="Appearing">Tunnels that come, in all.</param>
+/// <param name="Going">Tunnels that go, in all.</param>
+/// <param name="Appear">The first of them, named as tunnels are, at most <see cref="Most"/>.</param>
+/// <param name="Go">As <paramref name="Appear"/>.</param>
+/// <param name="Paths">Pairs of clusters that reach each other in another way than before, at most <see cref="Most"/>.</param>
+public sealed record TopologyDifference(long TunnelsBefore, long TunnelsAfter, long Appearing, long Going, IReadOnlyList<string> Appear, IReadOnlyList<string> Go, IReadOnlyList<PathDifference> Paths)
+{
+    public const int Most = 500;
+}
+
+/// <summary>How two clusters reach each other: <c>direct</c>, <c>by HUB, HUB</c> or <c>none</c>.</summary>
+public sealed record PathDifference(string A, string B, string Before, string After);

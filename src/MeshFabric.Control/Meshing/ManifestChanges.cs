@@ -1,0 +1,72 @@
+using System.Text.Json;
+using MeshFabric.Contracts.Http;
+using MeshFabric.Control.Api;
+using MeshFabric.Domain.Topologies;
+using Microsoft.EntityFrameworkCore;
+
+namespace MeshFabric.Control.Meshing;
+
+/// <summary>A checked manifest.</summary>
+public abstract record DeclaredObject
+{
+    DeclaredObject()
+    {
+    }
+
+    public sealed record OfTopology(Topology Topology) : DeclaredObject;
+
+    /// <param name="Labels">Null leaves them.</param>
+    /// <param name="AdvertiseServices">Null leaves it.</param>
+    public sealed record OfCluster(string Name, IReadOnlyDictionary<string, string>? Labels, bool? AdvertiseServices) : DeclaredObject;
+}
+
+/// <summary>Makes what is declared so, inside a <see cref="FactsChange"/>. What is so already is not touched.</summary>
+public static class ManifestChanges
+{
+    public static async Task<IReadOnlyList<AppliedManifest>> ApplyAsync(FactsChange change, IReadOnlyList<DeclaredObject> declared, Caller caller, CancellationToken cancellationToken)
+    {
+        change.RefusesExcessOfHubs = true;
+        var applied = new List<AppliedManifest>();
+        foreach (var one in declared)
+        {
+            applied.Add(one switch
+            {
+                DeclaredObject.OfTopology topology => Apply(change, topology.Topology, caller),
+                DeclaredObject.OfCluster cluster => await ApplyAsync(change, cluster, caller, cancellationToken),
+                _ => throw new InvalidOperationException($"nobody applies {one}"),
+            });
+        }
+
+        return applied;
+    }
+
+    static AppliedManifest Apply(FactsChange change, Topology wanted, Caller caller)
+    {
+        var before = change.Settings.Topology ?? Topology.FullMesh;
+        if (before == wanted)
+        {
+            return new AppliedManifest("Topology", TopologyResource.TheName, "unchanged");
+        }
+
+        change.SetTopology(wanted == Topology.FullMesh ? null : wanted);
+        var (was, isNow) = (TopologyView.SpecOf(before), TopologyView.SpecOf(wanted));
+        change.Event("topology-changed", "info", "topology/mesh", caller.Actor, $"The topology of the mesh is {isNow.Type}{(isNow.Hubs is null ? "" : $" with the hubs '{isNow.Hubs}'")}; it was {was.Type}.");
+        change.Audit(caller, "topology.update", "topology/mesh", Json(was), Json(isNow));
+        return new AppliedManifest("Topology", TopologyResource.TheName, "configured");
+    }
+
+    static async Task<AppliedManifest> ApplyAsync(FactsChange change, DeclaredObject.OfCluster wanted, Caller caller, CancellationToken cancellationToken)
+    {
+        var changed = wanted.Labels is not null && await ClusterChanges.LabelAsync(change, wanted.Name, _ => wanted.Labels, caller, cancellationToken);
+        if (wanted.AdvertiseServices is { } advertise)
+        {
+            var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == wanted.Name, cancellationToken) ?? throw Refusal.NotFound("cluster", wanted.Name);
+            changed |= row.AdvertisesServices != advertise;
+            await ClusterChanges.AdvertiseServicesAsync(change, wanted.Name, advertise, caller, cancellationToken);
+        }
+
+        return new AppliedManifest("Cluster", wanted.Name, changed ? "configured" : "unchanged");
+    }
+
+    static string Json<T>(T value) => JsonSerializer.Serialize(value, MeshJson.Options);
+}
