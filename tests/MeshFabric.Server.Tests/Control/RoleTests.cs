@@ -28,6 +28,8 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["GET /api/v1/gateways/{cluster}/{name}"] = "viewer",
         ["DELETE /api/v1/gateways/{cluster}/{name}"] = "operator",
         ["GET /api/v1/gateways/{cluster}/{name}/explanation"] = "viewer",
+        ["GET /api/v1/topology"] = "viewer",
+        ["POST /api/v1/manifests/apply"] = "operator",
         ["GET /api/v1/tunnels"] = "viewer",
         ["GET /api/v1/tunnels/{name}"] = "viewer",
         ["GET /api/v1/prefixes"] = "viewer",
