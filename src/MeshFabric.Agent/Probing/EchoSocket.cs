@@ -10,6 +10,7 @@ public sealed class EchoSocket : IDisposable
     static readonly TimeSpan Stall = TimeSpan.FromMilliseconds(20);
 
     readonly IcmpSocket _socket;
+    readonly IcmpSocket? _answers;
     readonly TimeProvider _time;
     readonly Func<byte[], EchoVerdict> _judge;
     readonly ushort _identifier = (ushort)Random.Shared.Next(1, ushort.MaxValue);
@@ -17,13 +18,15 @@ public sealed class EchoSocket : IDisposable
     int _sequence;
 
     /// <param name="judge">What an answer with this payload says; null: every answer is one.</param>
+    /// <param name="byAnyWay">Answers may come by another device: whoever is asked has several ways back, and chooses.</param>
     /// <exception cref="SocketException">The device or the address is not there.</exception>
-    public EchoSocket(string device, IPAddress source, TimeProvider time, Func<byte[], EchoVerdict>? judge = null)
+    public EchoSocket(string device, IPAddress source, TimeProvider time, Func<byte[], EchoVerdict>? judge = null, bool byAnyWay = false)
     {
         _time = time;
         _judge = judge ?? (_ => EchoVerdict.Yes);
         _socket = new IcmpSocket(device, source, time);
-        _ = _socket.ReceiveAsync(Take);
+        _answers = byAnyWay ? new IcmpSocket(null, source, time) : null;
+        _ = (_answers ?? _socket).ReceiveAsync(Take);
     }
 
     /// <summary>The round trip; null when no answer came in time, one that says no, or nothing could be sent.</summary>
@@ -54,7 +57,11 @@ public sealed class EchoSocket : IDisposable
         }
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _answers?.Dispose();
+    }
 
     void Take(byte[] buffer, int length, IPAddress from)
     {

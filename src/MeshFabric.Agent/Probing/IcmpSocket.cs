@@ -4,7 +4,7 @@ using System.Text;
 
 namespace MeshFabric.Agent.Probing;
 
-/// <summary>A raw ICMP socket (raw(7)) of one device and one address; its packets leave by that device, whatever the routes say.</summary>
+/// <summary>A raw ICMP socket (raw(7)) of one address, and usually of one device: its packets leave and come by that, whatever the routes say.</summary>
 sealed class IcmpSocket : IDisposable
 {
     const int SolSocket = 1;
@@ -16,14 +16,19 @@ sealed class IcmpSocket : IDisposable
     readonly Socket _socket;
     readonly TimeProvider _time;
 
+    /// <param name="device">Null: any.</param>
     /// <exception cref="SocketException">The device or the address is not there.</exception>
-    public IcmpSocket(string device, IPAddress address, TimeProvider time)
+    public IcmpSocket(string? device, IPAddress address, TimeProvider time)
     {
         _time = time;
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp);
         try
         {
-            _socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device + "\0"));
+            if (device is not null)
+            {
+                _socket.SetRawSocketOption(SolSocket, SoBindToDevice, Encoding.ASCII.GetBytes(device + "\0"));
+            }
+
             // ip(7): never in pieces, and as large as the device allows, whatever is known of the path.
             _socket.SetRawSocketOption(IpProto, IpMtuDiscover, BitConverter.GetBytes(PmtuDiscoverProbe));
             _socket.Bind(new IPEndPoint(address, 0));

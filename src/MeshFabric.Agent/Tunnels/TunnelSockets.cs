@@ -30,11 +30,16 @@ sealed class TunnelSockets(TimeProvider time) : IDisposable
 
     public void Dispose() => Keep([]);
 
-    EchoSocket? Of(TunnelDevice device)
+    /// <summary>A socket of one's own whose answers may come by another device; null while there is no device.</summary>
+    public EchoSocket? ByAnyWay(TunnelDevice device) => Open(() => new EchoSocket(device.Name, device.Addresses.First(a => a.IsIPv4).Address, time, byAnyWay: true));
+
+    EchoSocket? Of(TunnelDevice device) => Open(() => _sockets.GetOrAdd(device.Name, name => new EchoSocket(name, device.Addresses.First(a => a.IsIPv4).Address, time)));
+
+    static EchoSocket? Open(Func<EchoSocket> open)
     {
         try
         {
-            return _sockets.GetOrAdd(device.Name, name => new EchoSocket(name, device.Addresses.First(a => a.IsIPv4).Address, time));
+            return open();
         }
         catch (SocketException)
         {

@@ -205,10 +205,13 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     async Task<ProbeResult> MeasureAsync(ProbeTarget to, ProbeTunnels request, CancellationToken cancellationToken)
     {
         var trips = new List<double>();
-        if (_sockets.Target(to.Device, to.Addresses) is not (var socket, var target))
+        using var any = to.IsHandedOn ? _sockets.ByAnyWay(to.Device) : null;
+        if (_sockets.Target(to.Device, to.Addresses) is not (var own, var target) || (to.IsHandedOn && any is null))
         {
             return new ProbeResult(to.Device.Name, to.Name, 0, 0, [], "the tunnel device is not up");
         }
+
+        var socket = any ?? own;
 
         var (count, payload) = (Math.Clamp(request.Count, 1, 100), new byte[Math.Clamp(request.PayloadBytes, 8, 8000)]);
         for (var i = 0; i < count; i++)

@@ -14,7 +14,10 @@ public sealed class LastingConnection : IAsyncDisposable
 
     LastingConnection(Socket near, Socket far) => (_near, _far) = (near, far);
 
-    public static async Task<LastingConnection> OpenAsync(LabHost from, LabHost to, CancellationToken cancellationToken)
+    public static Task<LastingConnection> OpenAsync(LabHost from, LabHost to, CancellationToken cancellationToken) => OpenAsync(from, to, to.Address!, cancellationToken);
+
+    /// <param name="address">By which <paramref name="from"/> reaches <paramref name="to"/>.</param>
+    public static async Task<LastingConnection> OpenAsync(LabHost from, LabHost to, IPAddress address, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(TimeSpan.FromSeconds(30));
@@ -24,7 +27,7 @@ public sealed class LastingConnection : IAsyncDisposable
         listener.Listen();
         var near = NamespaceSocket.Open(from, AddressFamily.InterNetwork, SocketType.Stream);
         var accepting = listener.AcceptAsync(limit.Token).AsTask();
-        await near.ConnectAsync(new IPEndPoint(to.Address!, Port), limit.Token);
+        await near.ConnectAsync(new IPEndPoint(address, Port), limit.Token);
         return new LastingConnection(near, await accepting);
     }
 
