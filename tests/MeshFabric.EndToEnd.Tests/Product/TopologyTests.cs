@@ -129,6 +129,28 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
     }
 
     [Fact]
+    public async Task No_transfer_stalls_where_the_way_behind_a_hub_is_narrower()
+    {
+        await ApplyAsync(HubAndSpoke);
+        await ReachEachOtherAsync();
+        var west = places.Lab.Topology.Cluster("west");
+        var route = $"{west.WanOf(1)} dev c{west.Index}g1 proto kernel scope link src {LabTopology.At(west.WanOf(1), 1)}";
+        // And the internet keeps to itself what it throws away.
+        await places.Lab.ShellAsync("inet", $"nft 'table ip silent {{ chain output {{ type filter hook output priority 0; icmp type destination-unreachable drop; }}; }}'; ip route replace {route} mtu lock 1320", Cancellation);
+        try
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                await BulkTransfer.BothWaysAsync(places.East, places.West, places.WestSeenFromEast, 1 << 20, TimeSpan.FromSeconds(30), Cancellation);
+            }
+        }
+        finally
+        {
+            await places.Lab.ShellAsync("inet", $"nft delete table ip silent; ip route replace {route}", Cancellation);
+        }
+    }
+
+    [Fact]
     public async Task Regions_reach_each_other_by_the_hubs_of_both_also_when_one_of_them_loses_the_other()
     {
         await ApplyAsync(Regions);
