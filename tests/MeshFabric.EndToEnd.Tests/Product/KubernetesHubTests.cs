@@ -47,7 +47,7 @@ public sealed class KubernetesHubTests
 
             var (east, west) = (mesh.Lab.Topology["east-w1-p1"], mesh.Lab.Topology["west-n3-p1"]);
             await Until.TrueAsync(async () => east.Address!.Equals(await PodClient.SeenAsAsync(east, west.Address!, TimeSpan.FromSeconds(2), Cancellation)), Limit, "east to reach west as itself", Cancellation);
-            // By both gateways of the hub, each way by its own choice: whoever tracked connections there would drop half of them.
+            // By both gateways of the hub, each way by its own choice.
             Assert.Contains("--ctstate INVALID -j DROP", await mesh.Lab.ShellAsync("centre-n1", "iptables-save | grep INVALID || iptables-nft-save | grep INVALID", Cancellation), StringComparison.Ordinal);
             foreach (var (from, to) in new[] { (east, west), (west, east) })
             {

@@ -129,6 +129,34 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
     }
 
     [Fact]
+    public async Task Flows_that_come_back_by_another_hub_pass_hosts_that_drop_what_they_find_invalid()
+    {
+        await ApplyAsync(HubAndSpoke);
+        await ReachEachOtherAsync();
+        string[] hubs = ["easthub-gw1", "easthub-gw2", "westhub-gw1", "westhub-gw2"];
+        foreach (var hub in hubs)
+        {
+            await places.Lab.ShellAsync(hub, "nft 'table inet careful { chain forward { type filter hook forward priority 0; ct state invalid drop; }; }'", Cancellation);
+        }
+
+        try
+        {
+            foreach (var (from, to, wanted) in new[] { (places.East, places.WestSeenFromEast, places.EastSeenFromWest), (places.West, places.EastSeenFromWest, places.WestSeenFromEast) })
+            {
+                var seen = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => PodClient.SeenAsAsync(from, to, TimeSpan.FromSeconds(10), Cancellation)));
+                Assert.All(seen, s => Assert.Equal(wanted, s));
+            }
+        }
+        finally
+        {
+            foreach (var hub in hubs)
+            {
+                await places.Lab.ShellAsync(hub, "nft delete table inet careful", Cancellation);
+            }
+        }
+    }
+
+    [Fact]
     public async Task No_transfer_stalls_where_the_way_behind_a_hub_is_narrower()
     {
         await ApplyAsync(HubAndSpoke);
