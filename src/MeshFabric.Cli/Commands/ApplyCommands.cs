@@ -16,7 +16,7 @@ static class ApplyCommands
         var command = new MeshCommand("apply", "Make what files declare so, all of it or nothing: the topology of the mesh, labels of clusters",
             "mfctl apply -f topology.yaml",
             "mfctl apply -f topology.yaml --dry-run",
-            "mfctl topology get -o yaml | sed s/full-mesh/hub-and-spoke/ | mfctl apply -f -")
+            "mfctl topology get -o yaml > topology.yaml; vi topology.yaml; mfctl apply -f topology.yaml")
         {
             files, dryRun, noWait,
         };

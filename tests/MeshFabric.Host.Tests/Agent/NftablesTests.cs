@@ -47,6 +47,20 @@ public sealed class NftablesTests
         Assert.DoesNotContain("echo-request", Nftables.Replace(Config), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_hub_does_not_track_what_only_passes(bool isNode)
+    {
+        using var host = new NetworkNamespace();
+        var (code, output) = host.Try(Nftables.Replace(Config with { Transits = true }, isNode), "nft", "-f", "-");
+        Assert.True(code == 0, output);
+        var listed = host.Exec("nft", "list", "table", "inet", "meshfabric");
+        Assert.Contains("iifname \"mf*\" ip daddr @remote4 notrack", listed, StringComparison.Ordinal);
+        Assert.Contains("iifname \"mf*\" ip6 daddr @remote6 notrack", listed, StringComparison.Ordinal);
+        Assert.DoesNotContain("@remote4 notrack", Nftables.Replace(Config), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void On_a_node_nothing_is_left_untracked_here_for_the_nodes_own_table_decides_that()
     {

@@ -85,6 +85,19 @@ static class Canned
 
     public static readonly ApiTokenResource ApiToken = new(new Metadata("ci", "t-77", "0", Now, NoLabels), new ApiTokenSpec("operator", null, ""), new ApiTokenStatus("active", Now.AddMinutes(-1), null));
 
+    public static readonly TopologyResource Topology = new(
+        new Metadata(TopologyResource.TheName, TopologyResource.TheName, "7", Now, NoLabels),
+        new TopologySpec("regions", "role=hub", "meshfabric.io/region", true),
+        new TopologyStatus(7, 1,
+        [
+            new TopologyCluster("aurora", "hub", "eu-1", 1, 1, []),
+            new TopologyCluster("borealis", "spoke", "eu-1", 1, 0, ["cirrus"]),
+            new TopologyCluster("cirrus", "spoke", "", 0, 0, ["aurora", "borealis"]),
+        ]));
+
+    public static readonly ApplyResult Applied = new(false, 8, [new AppliedManifest("Topology", "mesh", "configured"), new AppliedManifest("Cluster", "aurora", "unchanged")],
+        new TopologyDifference(3, 2, 0, 1, [], ["borealis.gw1--cirrus.gw1"], [new PathDifference("borealis", "cirrus", "direct", "by aurora")]));
+
     static PublicKey Key(byte value) => new(Enumerable.Repeat(value, PublicKey.Size).ToArray());
 
     /// <summary>Every answer of a control service that has this mesh.</summary>
@@ -109,6 +122,9 @@ static class Canned
         mesh.On("GET gateways/aurora/gw1/explanation", Explanation("aurora", "borealis", BorealisPrefix.Mesh));
         mesh.On("GET gateways/borealis/gw1/explanation", Explanation("borealis", "aurora", AuroraPrefix.Mesh));
         mesh.OnList("GET tunnels", Tunnel());
+        mesh.On("GET topology", Topology);
+        mesh.On("POST manifests/apply", context => new FakeMesh.Answer(200, Applied with { DryRun = context.Request.Query["dryRun"] == "true" }));
+        mesh.On("PATCH clusters/aurora", Aurora);
         mesh.On("GET tunnels/aurora.gw1--borealis.gw1", Tunnel());
         mesh.OnList("GET prefixes", new PrefixResource("aurora", "cluster", AuroraPrefix.Local, AuroraPrefix.Mesh, false), new PrefixResource("cirrus", "cluster", CirrusPrefix.Local, CirrusPrefix.Mesh, true));
         mesh.OnList("GET address-pools", new AddressPoolResource(Cidr.Parse("100.64.0.0/10"), "remap", 2, 0.03125));

@@ -6,7 +6,7 @@ public sealed class CompletionTests
 {
     [Theory]
     [InlineData("mfctl clu", "cluster")]
-    [InlineData("mfctl cluster ", "create get join leave list remove set")]
+    [InlineData("mfctl cluster ", "create get join label leave list remove set")]
     [InlineData("mfctl cluster get ", "aurora borealis cirrus")]
     [InlineData("mfctl cluster get bo", "borealis")]
     [InlineData("/usr/local/bin/mfctl cluster leave c", "cirrus")]

@@ -68,7 +68,7 @@ public sealed class HelpTests
     [InlineData("cluster list --labl a=b", "there is no option '--labl'. Did you mean '--label'?", "mfctl cluster list --help")]
     [InlineData("cluster list --no-haeders", "there is no option '--no-haeders'. Did you mean '--no-headers'?", "mfctl cluster list --help")]
     [InlineData("frobnicate", "there is no command 'frobnicate'\n", "mfctl --help")]
-    [InlineData("cluster", "a command is missing after 'mfctl cluster': one of create, join, leave, list, get, set, remove", "mfctl cluster --help")]
+    [InlineData("cluster", "a command is missing after 'mfctl cluster': one of create, join, leave, list, get, set, label, remove", "mfctl cluster --help")]
     [InlineData("cluster get", "NAME is missing: name of the cluster", "mfctl cluster get --help")]
     [InlineData("cluster get a b", "'b' is one argument too many", "mfctl cluster get --help")]
     [InlineData("tunnel list --state broken", "--state broken: one of connected, connecting, down, unknown is needed", "mfctl tunnel list --help")]

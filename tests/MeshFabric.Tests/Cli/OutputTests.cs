@@ -13,6 +13,8 @@ public sealed class OutputTests
     [InlineData("gateway get aurora/gw1")]
     [InlineData("tunnel list")]
     [InlineData("tunnel get aurora/gw1 borealis/gw1")]
+    [InlineData("topology get")]
+    [InlineData("cluster label aurora role=hub old-")]
     [InlineData("ipam pools")]
     [InlineData("ipam allocations")]
     [InlineData("ipam conflicts")]

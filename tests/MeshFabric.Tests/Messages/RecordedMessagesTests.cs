@@ -5,6 +5,7 @@ using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.TestKit;
@@ -54,6 +55,22 @@ public sealed class RecordedMessagesTests
             ClusterKind.Site, ClusterLocation.Unknown, [new Label("team", "blue")], [Cidr.Parse("10.20.0.0/16"), Cidr.Parse("fd10:20::/48")], [Cidr.Parse("10.96.0.0/12")], "1.34", [])),
         new ProbeCompleted("p-1", [new ProbeResult("mf0", "gw1", 5, 4, [0.012, 0.013], "")]),
     ];
+
+    [Fact]
+    public void A_topology_is_read_as_it_was_written()
+    {
+        foreach (var topology in new[]
+        {
+            new Topology(TopologyKind.Regions) { Hubs = LabelSelector.Parse("role in (hub, edge),!old"), RegionLabel = "place", Transit = false },
+            new Topology(TopologyKind.Pairs) { Pairs = [new ClusterPair(LabelSelector.Parse("a=b"), LabelSelector.Parse("meshfabric.io/region!=eu"))] },
+        })
+        {
+            var sent = new FactsChanged(6, 7, MeshSettings.Default with { Topology = topology }, [], []);
+            Assert.Equal(sent, JsonSerializer.Deserialize<FactsChanged>(JsonSerializer.Serialize(sent, Wire), Wire));
+        }
+
+        Assert.DoesNotContain("topology", JsonSerializer.Serialize(new FactsChanged(6, 7, MeshSettings.Default, [], []), Wire), StringComparison.OrdinalIgnoreCase);
+    }
 
     public static TheoryData<string, string> All => [.. Releases.SelectMany(r => Samples.Select(s => (r, s.GetType().Name)).Where(m => string.CompareOrdinal(Since.GetValueOrDefault(m.Name), r) <= 0))];
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using MeshFabric.Domain.Topologies;
 
 namespace MeshFabric.Contracts.Http;
@@ -18,7 +19,12 @@ public sealed record TopologyResource(Metadata Metadata, TopologySpec Spec, Topo
 /// <param name="RegionLabel">Of regions; <see cref="LabelSelector.RegionKey"/> unless told.</param>
 /// <param name="Transit">Hubs hand on what is for others; true unless told.</param>
 /// <param name="Pairs">Of pairs.</param>
-public sealed record TopologySpec(string? Type, string? Hubs = null, string? RegionLabel = null, bool? Transit = null, IReadOnlyList<TopologyPair>? Pairs = null);
+public sealed record TopologySpec(
+    string? Type,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Hubs = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RegionLabel = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Transit = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<TopologyPair>? Pairs = null);
 
 /// <summary>Label selectors: each cluster of the one has tunnels to each of the other.</summary>
 public sealed record TopologyPair(string? Between, string? And);

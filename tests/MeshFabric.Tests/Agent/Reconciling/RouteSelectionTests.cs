@@ -1,5 +1,7 @@
 using MeshFabric.Agent.Reconciling;
+using MeshFabric.Domain;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using MeshFabric.Tests.Domain.Planning;
 
@@ -35,6 +37,20 @@ public sealed class RouteSelectionTests
         Assert.Equal(1420, routes.Single(r => r.Destination == Cidr.Parse("10.30.0.0/16")).Mtu);
         Assert.All(routes.Where(r => r.Destination.Length == r.Destination.MaxLength), r => Assert.Equal(0, r.Mtu));
         Assert.Equal(1420, RouteSelection.Select(Config, h => h.Gateway != "gw2", mtu: h => h.Gateway == "gw2" ? 1372 : 1420).Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).Mtu);
+    }
+
+    [Fact]
+    public void A_way_by_a_hub_is_left_when_the_hub_does_not_reach_the_end_and_what_is_refused_is_always_there()
+    {
+        var hubs = new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") };
+        var facts = Meshes.Of(hubs, ("aurora", 1, ["10.10.0.0/16"], "", ""), ("borealis", 1, ["10.20.0.0/16"], "", ""), ("centre", 2, ["10.30.0.0/16"], "hub", ""));
+        Assert.Equal("10.20.0.0/16 mf1; 10.30.0.0/16 mf0,mf1", Wide(facts, h => h.Towards is null || h.Gateway == "gw2"));
+        Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0,mf1", Wide(facts, h => h.Towards is null));
+        var apart = facts with { Settings = facts.Settings with { Topology = hubs with { Transit = false } } };
+        Assert.Equal("10.20.0.0/16 ; 10.30.0.0/16 mf0,mf1", Wide(apart, _ => true));
+        Assert.Equal("10.20.0.0/16 ", Wide(apart, _ => true, Detour.Always));
+
+        static string Wide(MeshFacts facts, Func<NextHop, bool> isAlive, Detour detour = Detour.Never) => Text(RouteSelection.Select(Meshes.Plan(facts, "aurora"), isAlive, detour).Where(r => r.Destination.Length == 16));
     }
 
     [Fact]
