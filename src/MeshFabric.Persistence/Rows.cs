@@ -39,6 +39,9 @@ public sealed class ClusterRow
 
     public List<IPNetwork> ServiceCidrs { get; set; } = [];
 
+    /// <summary>As of <see cref="ClusterFacts.Beacons"/>, host prefixes.</summary>
+    public List<IPNetwork> Beacons { get; set; } = [];
+
     /// <summary>The Service CIDRs are part of the mesh.</summary>
     public bool AdvertisesServices { get; set; }
 
@@ -64,7 +67,10 @@ public sealed class ClusterRow
         new ClusterLocation(Provider, Region, Zone),
         Labels.Where(l => !DeclaredLabels.ContainsKey(l.Key)).Concat(DeclaredLabels).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
         ToPrefixes(),
-        Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList());
+        Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList())
+    {
+        Beacons = Beacons.Select(b => b.ToCidr()).Order().ToValueList(),
+    };
 
     public ValueList<MeshPrefix> ToPrefixes()
     {

@@ -132,6 +132,11 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("boolean")
                         .HasColumnName("advertises_services");
 
+                    b.PrimitiveCollection<List<IPNetwork>>("Beacons")
+                        .IsRequired()
+                        .HasColumnType("cidr[]")
+                        .HasColumnName("beacons");
+
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");

@@ -1,4 +1,5 @@
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
 
 namespace MeshFabric.Agent.Inventory;
 
@@ -7,6 +8,9 @@ public interface INodeObservations
 {
     /// <summary>By node name, as known now; lacks nodes whose agent has not told yet.</summary>
     IReadOnlyDictionary<string, NodeObservation> Current { get; }
+
+    /// <summary>As of <see cref="ClusterInventory.Beacons"/>; null while nothing is known.</summary>
+    ValueList<Cidr>? Beacons => null;
 }
 
 /// <summary>An agent outside the cluster hears of none.</summary>

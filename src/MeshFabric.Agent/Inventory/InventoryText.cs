@@ -1,3 +1,4 @@
+using System.Net;
 using MeshFabric.Contracts.Files;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain.Clusters;
@@ -23,7 +24,10 @@ static class InventoryText
         Cidrs(document.PodCidrs, "podCidrs", where),
         Cidrs(document.ServiceCidrs, "serviceCidrs", where),
         document.KubernetesVersion ?? "",
-        []);
+        [])
+    {
+        Beacons = (document.Beacons ?? []).Select((text, i) => IPAddress.TryParse(text, out var address) ? Cidr.Host(address) : throw new InventoryFileException($"{where}: spec.beacons[{i}]: '{text}' is not an address")).Order().ToValueList(),
+    };
 
     static ValueList<Cidr> Cidrs(IReadOnlyList<string>? texts, string field, string where) => (texts ?? []).Select((text, i) =>
         Cidr.TryParse(text, out var cidr, out var error) ? cidr : throw new InventoryFileException($"{where}: spec.{field}[{i}]: {error}")).Order().ToValueList();

@@ -66,13 +66,14 @@ public sealed partial class KubernetesInventorySource(IKubernetes client, Kubern
                 }
 
                 var seen = KubernetesInventory.From(new KubernetesSnapshot(nodes, settings) { ConfiguredPodCidrs = options.PodCidrs, ConfiguredServiceCidrs = options.ServiceCidrs }, Observations.Current);
-                if (seen.Inventory == last)
+                var inventory = seen.Inventory with { Beacons = Observations.Beacons };
+                if (inventory == last)
                 {
                     continue;
                 }
 
                 Say(seen);
-                last = seen.Inventory;
+                last = inventory;
                 yield return last;
             }
         }

@@ -29,6 +29,7 @@ public sealed class AgentMetrics
         meter.CreateObservableGauge("meshfabric_tunnel_state", () => view.Status.Tunnels.SelectMany(t => Enum.GetValues<TunnelState>().Select(s =>
             new Measurement<int>(t.State == s ? 1 : 0, [.. Tags(view, t), Tag("state", s.ToString().ToLowerInvariant())]))), description: "1 for the state that the tunnel is in");
         meter.CreateObservableGauge("meshfabric_tunnel_path_mtu_bytes", () => Each(view, t => t.MtuBytes), description: "Largest packet that was found to pass");
+        meter.CreateObservableGauge("meshfabric_tunnel_inside_reached", () => Measured(view, t => t.ReachesInside is { } reaches ? reaches ? 1 : 0 : null), description: "1 while what is behind the far gateway answers through it");
         meter.CreateObservableGauge("meshfabric_tunnel_relayed", () => Each(view, t => t.Relay is null ? 0 : 1), description: "1 while a third gateway hands the tunnel's packets on");
         meter.CreateObservableCounter("meshfabric_tunnel_receive_bytes_total", () => Each(view, t => (long)t.ReceivedBytes), description: "Bytes that came through the tunnel");
         meter.CreateObservableCounter("meshfabric_tunnel_transmit_bytes_total", () => Each(view, t => (long)t.SentBytes), description: "Bytes that went through the tunnel");

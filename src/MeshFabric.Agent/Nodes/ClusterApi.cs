@@ -6,6 +6,7 @@ using MeshFabric.Agent.Inventory;
 using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Net;
 using MeshFabric.ServiceDefaults;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -42,6 +43,8 @@ sealed class ClusterApi : BackgroundService, INodeObservations
     /// <summary>What the agents of the nodes wrote, by node.</summary>
     IReadOnlyDictionary<string, NodeObservation> INodeObservations.Current =>
         (_meshNodes.Objects ?? []).Where(n => n.Status.Observation is not null).ToDictionary(n => n.Metadata.Name, n => n.Status.Observation!);
+
+    ValueList<Cidr>? INodeObservations.Beacons => Facts is { } facts ? OverlayReading.Beacons(facts) : null;
 
     /// <summary>Why the API cannot be used now; null while it can.</summary>
     public string? Failure => _nodes.Failure ?? _gateways.Failure ?? _meshNodes.Failure;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using k8s.Models;
 using MeshFabric.Agent.Kubernetes;
 using MeshFabric.Domain.Planning;
@@ -18,6 +19,12 @@ static class OverlayReading
             gateways.OrderBy(g => g.Metadata.Name, StringComparer.Ordinal).Select(Gateway).ToValueList(),
             meshNodes.Where(n => known.Contains(n.Metadata.Name) && !n.Status.Left).OrderBy(n => n.Metadata.Name, StringComparer.Ordinal).Select(Node).OfType<OverlayNode>().ToValueList());
     }
+
+    /// <summary>Of nodes that are no gateways, the first by name: their own addresses among the pods, which answer pings by the overlay.</summary>
+    public static ValueList<Cidr> Beacons(OverlayFacts facts) => facts.Nodes.Where(n => facts.Gateways.All(g => g.Node != n.Name))
+        .Select(n => n.Sources.FirstOrDefault(s => s.AddressFamily == AddressFamily.InterNetwork)).OfType<IPAddress>().Select(Cidr.Host).Take(Beaconed).Order().ToValueList();
+
+    const int Beaconed = 2;
 
     static OverlayGateway Gateway(MeshGatewayObject gateway) => new(
         gateway.Metadata.Name,

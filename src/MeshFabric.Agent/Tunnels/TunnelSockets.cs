@@ -10,36 +10,37 @@ namespace MeshFabric.Agent.Tunnels;
 /// <summary>By what probes go into each tunnel device.</summary>
 sealed class TunnelSockets(TimeProvider time) : IDisposable
 {
-    readonly ConcurrentDictionary<string, EchoSocket> _sockets = new(StringComparer.Ordinal);
+    readonly ConcurrentDictionary<(string Device, bool ByAnyWay), EchoSocket> _sockets = new();
 
-    /// <summary>Whom to ask, and by what; null while there is no device.</summary>
-    public (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, ValueList<Cidr> addresses) =>
-        addresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Of(device) is { } socket ? (socket, address) : null;
+    /// <summary>Whom to ask, and by what; null while there is no device. The answer must come by the same.</summary>
+    public (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, ValueList<Cidr> addresses) => Target(device, addresses, byAnyWay: false);
+
+    /// <summary>As <see cref="Target(TunnelDevice, ValueList{Cidr})"/>, and the answer may come by another device: whoever is asked has several ways back, and chooses.</summary>
+    public (EchoSocket Socket, IPAddress Address)? TargetByAnyWay(TunnelDevice device, ValueList<Cidr> addresses) => Target(device, addresses, byAnyWay: true);
 
     /// <summary>Closes all but those of these devices. A socket is bound to its link's number, which is another one when the link was made anew.</summary>
     public void Keep(IEnumerable<string> devices)
     {
-        foreach (var device in _sockets.Keys.Except(devices))
+        var kept = devices.ToHashSet(StringComparer.Ordinal);
+        foreach (var stale in _sockets.Keys.Where(k => !kept.Contains(k.Device)))
         {
-            if (_sockets.TryRemove(device, out var stale))
+            if (_sockets.TryRemove(stale, out var socket))
             {
-                stale.Dispose();
+                socket.Dispose();
             }
         }
     }
 
     public void Dispose() => Keep([]);
 
-    /// <summary>A socket of one's own whose answers may come by another device; null while there is no device.</summary>
-    public EchoSocket? ByAnyWay(TunnelDevice device) => Open(() => new EchoSocket(device.Name, device.Addresses.First(a => a.IsIPv4).Address, time, byAnyWay: true));
+    (EchoSocket Socket, IPAddress Address)? Target(TunnelDevice device, ValueList<Cidr> addresses, bool byAnyWay) =>
+        addresses.FirstOrDefault(a => a.IsIPv4)?.Address is { } address && Of(device, byAnyWay) is { } socket ? (socket, address) : null;
 
-    EchoSocket? Of(TunnelDevice device) => Open(() => _sockets.GetOrAdd(device.Name, name => new EchoSocket(name, device.Addresses.First(a => a.IsIPv4).Address, time)));
-
-    static EchoSocket? Open(Func<EchoSocket> open)
+    EchoSocket? Of(TunnelDevice device, bool byAnyWay)
     {
         try
         {
-            return open();
+            return _sockets.GetOrAdd((device.Name, byAnyWay), _ => new EchoSocket(device.Name, device.Addresses.First(a => a.IsIPv4).Address, time, byAnyWay: byAnyWay));
         }
         catch (SocketException)
         {

@@ -11,7 +11,7 @@ using MeshFabric.WireGuard;
 namespace MeshFabric.Agent.Tunnels;
 
 /// <summary>Probes every tunnel and knows which are alive.</summary>
-public sealed class TunnelWatch(TimeProvider time) : IDisposable
+public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
 {
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
@@ -42,7 +42,7 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     /// <summary>False while no tunnel that is wanted carries anything.</summary>
     public bool CarriesAny => Wanted == 0 || _watched.Values.Any(w => w.Liveness.MayCarry);
 
-    public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
+    public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected && !w.IsBlind;
 
     /// <summary>Of the pre-shared keys that the tunnels' last handshakes were made with; 0 while one of them is not known.</summary>
     public int OldestKeyEpoch => _watched.Values.Where(w => w.Peer.KeyEpoch > 0).Select(w => w.KeyEpoch).DefaultIfEmpty(int.MaxValue).Min();
@@ -106,11 +106,14 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
         while (!cancellationToken.IsCancellationRequested)
         {
             var all = _watched.Values.ToList();
-            var quick = all.Count(w => w.IsQuick);
-            var (due, pause) = schedule.Next(all.Select(w => (w, ProbePace.Of(w.IsQuick, w.Liveness.State == TunnelState.Connected, quick, all.Count))), time.GetUtcNow());
+            // Those with beacons cost twice as much.
+            var quick = all.Sum(w => w.IsQuick ? Cost(w) : 0);
+            var cost = all.Sum(Cost);
+            var (due, pause) = schedule.Next(all.Select(w => (w, ProbePace.Of(w.IsQuick, w.Liveness.State == TunnelState.Connected, quick, cost))), time.GetUtcNow());
             foreach (var watched in due)
             {
                 _ = ProbeAsync(watched, changed);
+                _ = ProbeInsideAsync(watched, changed);
             }
 
             var untilNext = MeasureSizes(all, changed);
@@ -205,13 +208,10 @@ public sealed class TunnelWatch(TimeProvider time) : IDisposable
     async Task<ProbeResult> MeasureAsync(ProbeTarget to, ProbeTunnels request, CancellationToken cancellationToken)
     {
         var trips = new List<double>();
-        using var any = to.IsHandedOn ? _sockets.ByAnyWay(to.Device) : null;
-        if (_sockets.Target(to.Device, to.Addresses) is not (var own, var target) || (to.IsHandedOn && any is null))
+        if ((to.IsHandedOn ? _sockets.TargetByAnyWay(to.Device, to.Addresses) : _sockets.Target(to.Device, to.Addresses)) is not (var socket, var target))
         {
             return new ProbeResult(to.Device.Name, to.Name, 0, 0, [], "the tunnel device is not up");
         }
-
-        var socket = any ?? own;
 
         var (count, payload) = (Math.Clamp(request.Count, 1, 100), new byte[Math.Clamp(request.PayloadBytes, 8, 8000)]);
         for (var i = 0; i < count; i++)

@@ -20,6 +20,15 @@ sealed class WatchedTunnel(DateTimeOffset since)
 
     public MtuSearch Mtu { get; } = new();
 
+    /// <summary>Of what is behind the far gateway, through it.</summary>
+    public PathLiveness Inside { get; } = new();
+
+    /// <summary>The far gateway does not reach what is behind it, although another one of its cluster does.</summary>
+    public bool IsBlind { get; set; }
+
+    /// <summary>Takes turns, so that a beacon that is gone does not make a gateway look bad.</summary>
+    public Cidr? NextBeacon() => Peer.Beacons.Count == 0 ? null : Peer.Beacons[_beacon++ % Peer.Beacons.Count];
+
     /// <summary>What the kernel knows to fit, bytes.</summary>
     public int Bound { get; set; } = MtuSearch.Usual;
 
@@ -31,6 +40,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
 
     public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
 
+    int _beacon;
     bool _carries;
     DateTimeOffset? _before;
     int _setEpoch;
@@ -89,6 +99,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
             MtuBytes = Mtu.Mtu,
             JitterSeconds = Liveness.Path.Jitter?.TotalSeconds,
             KeyEpoch = KeyEpoch,
+            ReachesInside = peer.Beacons.Count > 0 && (IsBlind || Inside.IsAlive) ? !IsBlind : null,
         };
     }
 }

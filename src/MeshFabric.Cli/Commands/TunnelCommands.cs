@@ -81,6 +81,7 @@ static class TunnelCommands
                 new("LOSS", s => Figures.Percent(s.Seen?.LossRatio)),
                 new("MTU", s => s.Seen is { MtuBytes: > 0 } seen ? $"{seen.MtuBytes}" : "", Wide: true),
                 new("KEY-EPOCH", s => s.Seen is { KeyEpoch: > 0 } seen ? $"{seen.KeyEpoch}" : "", Wide: true),
+                new("INSIDE", s => s.Seen?.ReachesInside switch { true => "reached", false => "not reached", null => "" }, Wide: true),
                 new("RELAY", s => s.Seen?.Relay ?? "", Wide: true),
                 new("RECEIVED", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.ReceivedBytes)),
                 new("SENT", s => s.Seen is null ? "" : Figures.Bytes(s.Seen.SentBytes)),

@@ -40,7 +40,7 @@ public sealed record InventoryFile(string Name, InventoryDocument Inventory)
             }
 
             var spec = document.Spec;
-            return new InventoryFile(document.Metadata.Name, new InventoryDocument(spec.Kind, spec.Provider, spec.Region, spec.Zone, document.Metadata.Labels, spec.PodCidrs, spec.ServiceCidrs, null, null));
+            return new InventoryFile(document.Metadata.Name, new InventoryDocument(spec.Kind, spec.Provider, spec.Region, spec.Zone, document.Metadata.Labels, spec.PodCidrs, spec.ServiceCidrs, null, null) { Beacons = spec.Beacons });
         }
         catch (YamlException e)
         {
@@ -70,5 +70,6 @@ public sealed record InventoryFile(string Name, InventoryDocument Inventory)
         public string Zone { get; set; } = "";
         public List<string> PodCidrs { get; set; } = [];
         public List<string> ServiceCidrs { get; set; } = [];
+        public List<string> Beacons { get; set; } = [];
     }
 }

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
@@ -159,7 +161,30 @@ public static partial class Fields
             Cidrs(document.PodCidrs, $"{pointer}/podCidrs", errors, settings).ToValueList(),
             Cidrs(document.ServiceCidrs, $"{pointer}/serviceCidrs", errors).ToValueList(),
             Text(document.KubernetesVersion, $"{pointer}/kubernetesVersion", errors),
-            nodes);
+            nodes)
+        {
+            Beacons = Beacons(document.Beacons, $"{pointer}/beacons", errors),
+        };
+    }
+
+    static ValueList<Cidr>? Beacons(IReadOnlyList<string>? texts, string pointer, FieldErrors errors)
+    {
+        if (texts is { Count: > ClusterInventory.MaxBeacons })
+        {
+            errors.Add(pointer, $"at most {ClusterInventory.MaxBeacons} addresses, not {texts.Count}");
+            return [];
+        }
+
+        return texts?.Select((text, i) =>
+        {
+            if (!IPAddress.TryParse(text, out var address) || address.AddressFamily != AddressFamily.InterNetwork)
+            {
+                errors.Add($"{pointer}/{i}", $"'{text}' is not an IPv4 address");
+                return null;
+            }
+
+            return Cidr.Host(address);
+        }).OfType<Cidr>().Order().ToValueList();
     }
 
     /// <summary>What an agent says of its cluster's networking is text; it is held to its limits only.</summary>

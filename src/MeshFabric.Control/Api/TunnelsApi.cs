@@ -82,7 +82,7 @@ public static class TunnelsApi
             }
 
             var r = row.Report;
-            return new TunnelSide(r.State, r.Endpoint, r.LastHandshake, r.RoundTripSeconds, r.LossRatio, r.ReceivedBytes, r.SentBytes, row.ReportedAt) { JitterSeconds = r.JitterSeconds, MtuBytes = r.MtuBytes, Relay = r.Relay, KeyEpoch = r.KeyEpoch };
+            return new TunnelSide(r.State, r.Endpoint, r.LastHandshake, r.RoundTripSeconds, r.LossRatio, r.ReceivedBytes, r.SentBytes, row.ReportedAt) { JitterSeconds = r.JitterSeconds, MtuBytes = r.MtuBytes, Relay = r.Relay, KeyEpoch = r.KeyEpoch, ReachesInside = r.ReachesInside };
         }
 
         // What a side said that is not heard of any more says nothing about now.

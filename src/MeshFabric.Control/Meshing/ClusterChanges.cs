@@ -54,6 +54,7 @@ public static class ClusterChanges
             row.ServiceCidrs = inventory.ServiceCidrs.Select(c => c.ToNetwork()).ToList();
         }
 
+        row.Beacons = inventory.Beacons?.Select(b => b.ToNetwork()).ToList() ?? row.Beacons;
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
         // An older agent, or a first inventory at an enrolment, does not tell it; what is known stays.

@@ -17,7 +17,11 @@ public sealed record ClusterFacts(
     ClusterLocation Location,
     ValueList<Label> Labels,
     ValueList<MeshPrefix> Prefixes,
-    ValueList<GatewayFacts> Gateways);
+    ValueList<GatewayFacts> Gateways)
+{
+    /// <summary>As of <see cref="ClusterInventory.Beacons"/>; local addresses, sorted.</summary>
+    public ValueList<Cidr> Beacons { get; init; } = [];
+}
 
 [JsonConverter(typeof(JsonStringEnumConverter<ClusterKind>))]
 public enum ClusterKind

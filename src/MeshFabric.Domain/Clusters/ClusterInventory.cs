@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MeshFabric.Net;
 
 namespace MeshFabric.Domain.Clusters;
@@ -17,6 +18,12 @@ public sealed record ClusterInventory(
 {
     /// <summary>Null for sites and machines, and from agents that do not tell it yet.</summary>
     public ClusterNetworking? Networking { get; init; }
+
+    /// <summary>Addresses inside <see cref="PodCidrs"/> that answer pings, best not of gateways: what others probe through each gateway. /32 each; null from agents that know nothing of them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<Cidr>? Beacons { get; init; }
+
+    public const int MaxBeacons = 4;
 }
 
 /// <summary>One Kubernetes node, or one host of a site.</summary>

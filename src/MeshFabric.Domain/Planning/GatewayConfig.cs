@@ -69,6 +69,9 @@ public sealed record TunnelPeer(
     /// <summary>As of <see cref="GatewayFacts.NextKey"/>.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PublicKey? NextKey { get; init; }
+
+    /// <summary>What to probe behind this gateway, and behind the cluster's others: addresses as seen from here. Empty where it has no other.</summary>
+    public ValueList<Cidr> Beacons { get; init; } = [];
 }
 
 /// <summary>Where a far device may be reached though it stands behind a NAT; whether it is, only a check tells.</summary>

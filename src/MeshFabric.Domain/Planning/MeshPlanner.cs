@@ -102,6 +102,7 @@ public static class MeshPlanner
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
             NextKey = far.NextKey,
+            Beacons = remote.Beacons,
         };
     }
 

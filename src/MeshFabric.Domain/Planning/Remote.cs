@@ -12,6 +12,9 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
 {
     public IEnumerable<Cidr> TunnelAddresses => Facts.Gateways.SelectMany(g => g.TunnelAddresses);
 
+    /// <summary>Of the cluster, as seen from here.</summary>
+    public ValueList<Cidr> Beacons { get; init; } = [];
+
     public IEnumerable<Cidr> Addresses => Prefixes.Concat(TunnelAddresses);
 
     public static Remote Of(ClusterFacts far, ClusterFacts near, MeshGraph graph, List<Finding> findings)
@@ -37,6 +40,13 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
         }
 
         var carriers = HubOrdinals.Carrying(graph.Carriers(near, far)).OrderBy(c => c.Gateway.Ordinal).ToList();
-        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers);
+        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Beacons = far.Gateways.Count > 1 ? BeaconsOf(far, near, graph) : [] };
     }
+
+    static ValueList<Cidr> BeaconsOf(ClusterFacts far, ClusterFacts near, MeshGraph graph) => far.Beacons
+        .Select(b => (Beacon: b, Prefix: far.Prefixes.FirstOrDefault(p => p.Local.Contains(b))))
+        .Where(b => b.Prefix is not null && b.Beacon.IsIPv4)
+        .Select(b => graph.SeenBy(near, far, b.Prefix!) is { } seen ? Cidr.Host(b.Prefix!.Local.Translate(b.Beacon.Address, seen)) : null)
+        .OfType<Cidr>()
+        .ToValueList();
 }

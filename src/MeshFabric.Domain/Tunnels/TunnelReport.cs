@@ -31,6 +31,10 @@ public sealed record TunnelReport(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int KeyEpoch { get; init; }
 
+    /// <summary>What is behind the far gateway answers through it, or does not although it does through another gateway; null when nobody asked, or nobody answers.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public bool? ReachesInside { get; init; }
+
     /// <summary>CLUSTER/GATEWAY that hands its packets on; null when they go to the far gateway itself.</summary>
     public string? Relay { get; init; }
 }

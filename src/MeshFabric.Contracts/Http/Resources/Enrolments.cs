@@ -32,6 +32,9 @@ public sealed record InventoryDocument(
     string? KubernetesVersion,
     IReadOnlyList<InventoryNode>? Nodes)
 {
+    /// <summary>Addresses that answer pings, best not of gateways.</summary>
+    public IReadOnlyList<string>? Beacons { get; init; }
+
     public static InventoryDocument Of(Domain.Clusters.ClusterInventory inventory) => new(
         inventory.Kind.ToString().ToLowerInvariant(),
         inventory.Location.Provider,
@@ -41,7 +44,10 @@ public sealed record InventoryDocument(
         inventory.PodCidrs.Select(c => c.ToString()).ToList(),
         inventory.ServiceCidrs.Select(c => c.ToString()).ToList(),
         inventory.KubernetesVersion,
-        inventory.Nodes.Select(n => new InventoryNode(n.Name, n.Ready, n.Addresses, n.PodCidrs.Select(c => c.ToString()).ToList(), n.Zone, n.KubeletVersion)).ToList());
+        inventory.Nodes.Select(n => new InventoryNode(n.Name, n.Ready, n.Addresses, n.PodCidrs.Select(c => c.ToString()).ToList(), n.Zone, n.KubeletVersion)).ToList())
+    {
+        Beacons = inventory.Beacons?.Select(b => b.Address.ToString()).ToList(),
+    };
 }
 
 public sealed record InventoryNode(string? Name, bool? Ready, IReadOnlyList<string>? Addresses, IReadOnlyList<string>? PodCidrs, string? Zone, string? KubeletVersion);

@@ -41,6 +41,9 @@ public sealed record TunnelSide(
     /// <summary>Largest packet that was found to pass from this side, bytes; 0 when it does not tell.</summary>
     public int MtuBytes { get; init; }
 
+    /// <summary>As of <see cref="TunnelReport.ReachesInside"/>.</summary>
+    public bool? ReachesInside { get; init; }
+
     /// <summary>CLUSTER/GATEWAY by which this side sends; null when it sends to the other side itself.</summary>
     public string? Relay { get; init; }
 }

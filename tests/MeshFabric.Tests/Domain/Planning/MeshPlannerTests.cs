@@ -229,6 +229,17 @@ public sealed class MeshPlannerTests
             ? translation.Outside.Translate(destination, translation.Local) : destination;
 
     [Fact]
+    public void Beacons_are_probed_as_they_are_seen_and_only_where_there_is_a_choice_of_gateways()
+    {
+        var facts = Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]), ("cirrus", 2, ["10.20.0.0/16"]));
+        facts = facts with { Clusters = facts.Clusters.Select(c => c with { Beacons = c.Name == "aurora" ? [Cidr.Parse("10.10.1.1/32")] : [Cidr.Parse("10.20.1.1/32"), Cidr.Parse("10.99.0.1/32")] }).ToValueList() };
+        var beacons = (string from, string to) => Meshes.Plan(facts, from).Devices.SelectMany(d => d.Peers).Where(p => p.Cluster == to).Select(p => string.Join(",", p.Beacons)).Distinct().Single();
+        Assert.Equal("10.20.1.1/32", beacons("aurora", "borealis"));
+        Assert.Equal("100.64.1.1/32", beacons("aurora", "cirrus"));
+        Assert.Equal("", beacons("borealis", "aurora"));
+    }
+
+    [Fact]
     public void A_drained_gateway_is_sent_nothing_but_probes_unless_all_of_its_cluster_are_drained()
     {
         var facts = Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]));
