@@ -26,7 +26,7 @@ static class InventoryText
         document.KubernetesVersion ?? "",
         [])
     {
-        Beacons = (document.Beacons ?? []).Select((text, i) => IPAddress.TryParse(text, out var address) ? Cidr.Host(address) : throw new InventoryFileException($"{where}: spec.beacons[{i}]: '{text}' is not an address")).Order().ToValueList(),
+        Beacons = document.Beacons?.Select((text, i) => IPAddress.TryParse(text, out var address) ? Cidr.Host(address) : throw new InventoryFileException($"{where}: spec.beacons[{i}]: '{text}' is not an address")).Order().ToValueList(),
     };
 
     static ValueList<Cidr> Cidrs(IReadOnlyList<string>? texts, string field, string where) => (texts ?? []).Select((text, i) =>

@@ -14,6 +14,6 @@ static class Blindness
     public static IReadOnlyList<bool> Of(IReadOnlyList<(bool IsConnected, PathLiveness Inside)> gateways)
     {
         var someoneSees = gateways.Any(g => g is { IsConnected: true, Inside: { IsAlive: true, LostInARow: 0 } });
-        return gateways.Select(g => someoneSees && g.IsConnected && !g.Inside.IsAlive && g.Inside.LostInARow >= PathLiveness.DeadAfter).ToList();
+        return gateways.Select(g => someoneSees && g.IsConnected && !g.Inside.MayBeAlive).ToList();
     }
 }

@@ -36,8 +36,10 @@ public sealed partial class TunnelWatch
         // Its answer may come by any of them, and is not taken for traffic there.
         siblings.ForEach(Count);
         var trip = await socket.EchoAsync(target, ProbePayload, limit, CancellationToken.None);
+        bool isOther;
         lock (watched)
         {
+            var before = watched.Inside.IsAlive;
             if (trip is { } answered)
             {
                 watched.Inside.Answered(answered);
@@ -46,9 +48,11 @@ public sealed partial class TunnelWatch
             {
                 watched.Inside.Lost(early);
             }
+
+            isOther = watched.Inside.IsAlive != before;
         }
 
-        if (Blind(siblings))
+        if (Blind(siblings) | isOther)
         {
             changed();
             _signal.Wake();

@@ -174,7 +174,7 @@ static class ClusterJoinCommand
         try
         {
             var inventory = InventoryFile.Read(file).Inventory;
-            return new CreateCluster(name, inventory.Labels, new CreateClusterSpec(inventory.Kind, inventory.Provider, inventory.Region, inventory.Zone, inventory.PodCidrs, inventory.ServiceCidrs));
+            return new CreateCluster(name, inventory.Labels, new CreateClusterSpec(inventory.Kind, inventory.Provider, inventory.Region, inventory.Zone, inventory.PodCidrs, inventory.ServiceCidrs) { Beacons = inventory.Beacons });
         }
         catch (InventoryFileException e)
         {

@@ -58,7 +58,10 @@ public static class ClustersApi
             Fields.Cidrs(spec?.PodCidrs, "/spec/podCidrs", errors, settings).ToValueList(),
             Fields.Cidrs(spec?.ServiceCidrs, "/spec/serviceCidrs", errors).ToValueList(),
             "",
-            []);
+            [])
+        {
+            Beacons = Fields.Beacons(spec?.Beacons, "/spec/beacons", errors),
+        };
         if (spec?.AdvertiseServices == true && inventory.Kind != ClusterKind.Kubernetes)
         {
             errors.Add("/spec/advertiseServices", NoServices);

@@ -167,7 +167,8 @@ public static partial class Fields
         };
     }
 
-    static ValueList<Cidr>? Beacons(IReadOnlyList<string>? texts, string pointer, FieldErrors errors)
+    /// <summary>Null when none are given.</summary>
+    public static ValueList<Cidr>? Beacons(IReadOnlyList<string>? texts, string pointer, FieldErrors errors)
     {
         if (texts is { Count: > ClusterInventory.MaxBeacons })
         {

@@ -66,7 +66,9 @@ public static class ManifestsApi
             case "Cluster":
                 var labels = manifest.Metadata?.Labels is { } given ? Fields.Labels(given, $"{pointer}/metadata/labels", errors) : null;
                 var cluster = Fields.Name(manifest.Metadata?.Name, $"{pointer}/metadata/name", errors);
-                return Spec<ClusterManifestSpec>(manifest, pointer, errors) is { } declared ? new DeclaredObject.OfCluster(cluster, labels, declared.AdvertiseServices) : null;
+                return Spec<ClusterManifestSpec>(manifest, pointer, errors) is { } declared
+                    ? new DeclaredObject.OfCluster(cluster, labels, declared.AdvertiseServices, Fields.Beacons(declared.Beacons, $"{pointer}/spec/beacons", errors))
+                    : null;
             default:
                 errors.Add($"{pointer}/kind", $"{(manifest?.Kind is { } kind ? $"'{kind}' is not" : "one is needed of")} Topology {(manifest?.Kind is null ? "and" : "or")} Cluster");
                 return null;

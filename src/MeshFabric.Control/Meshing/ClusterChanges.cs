@@ -91,6 +91,24 @@ public static class ClusterChanges
         return true;
     }
 
+    /// <summary>Declares what others probe behind a cluster's gateways.</summary>
+    /// <returns>True when it is something else now.</returns>
+    public static async Task<bool> BeaconsAsync(FactsChange change, string name, ValueList<Cidr> beacons, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var before = row.ToFacts().Beacons;
+        if (before.Equals(beacons))
+        {
+            return false;
+        }
+
+        row.Beacons = beacons.Select(b => b.ToNetwork()).ToList();
+        change.Touch(row);
+        change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, $"The beacons of {name}: {(beacons.Count == 0 ? "none" : string.Join(", ", beacons.Select(b => b.Address)))}.");
+        change.Audit(caller, "cluster.update", $"cluster/{name}", Json(before), Json(beacons));
+        return true;
+    }
+
     /// <summary>Makes the cluster's Services reachable from the others by their own addresses, or no longer.</summary>
     public static async Task<ClusterRow> AdvertiseServicesAsync(FactsChange change, string name, bool advertise, Caller caller, CancellationToken cancellationToken)
     {

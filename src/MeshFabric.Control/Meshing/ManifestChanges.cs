@@ -2,6 +2,7 @@ using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
 using MeshFabric.Domain.Topologies;
+using MeshFabric.Net;
 using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
@@ -17,7 +18,8 @@ public abstract record DeclaredObject
 
     /// <param name="Labels">Null leaves them.</param>
     /// <param name="AdvertiseServices">Null leaves it.</param>
-    public sealed record OfCluster(string Name, IReadOnlyDictionary<string, string>? Labels, bool? AdvertiseServices) : DeclaredObject;
+    /// <param name="Beacons">Null leaves them.</param>
+    public sealed record OfCluster(string Name, IReadOnlyDictionary<string, string>? Labels, bool? AdvertiseServices, ValueList<Cidr>? Beacons) : DeclaredObject;
 }
 
 /// <summary>Makes what is declared so, inside a <see cref="FactsChange"/>. What is so already is not touched.</summary>
@@ -65,6 +67,7 @@ public static class ManifestChanges
             await ClusterChanges.AdvertiseServicesAsync(change, wanted.Name, advertise, caller, cancellationToken);
         }
 
+        changed |= wanted.Beacons is not null && await ClusterChanges.BeaconsAsync(change, wanted.Name, wanted.Beacons, caller, cancellationToken);
         return new AppliedManifest("Cluster", wanted.Name, changed ? "configured" : "unchanged");
     }
 

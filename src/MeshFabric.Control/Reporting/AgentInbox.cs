@@ -204,25 +204,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
                 db.TunnelReports.Add(row);
             }
 
-            if (row.State != report.State)
-            {
-                var name = $"{gateway.Cluster!.Name}/{gateway.Name} to {report.PeerCluster}/{report.PeerGateway}";
-                db.Events.Add(new EventRow
-                {
-                    At = now,
-                    Type = $"tunnel-{report.State.ToString().ToLowerInvariant()}",
-                    Severity = report.State == TunnelState.Down ? "warning" : "info",
-                    Subject = $"gateway/{gateway.Cluster.Name}/{gateway.Name}",
-                    Actor = $"agent/{gateway.Cluster.Name}/{gateway.Name}",
-                    Message = report.State switch
-                    {
-                        TunnelState.Connected => $"The tunnel {name} is connected by {report.Endpoint}.",
-                        TunnelState.Down => $"The tunnel {name} is down; last handshake {report.LastHandshake?.ToString("u") ?? "never"}, endpoint {report.Endpoint?.ToString() ?? "unknown"}.",
-                        _ => $"The tunnel {name} is connecting.",
-                    },
-                });
-            }
-
+            db.Events.AddRange(TunnelEvents.Of($"{gateway.Cluster!.Name}/{gateway.Name}", row.State, row.Report, report, now));
             moved |= isHidden && gateway.Endpoints.Count > 0 && (row.State != report.State || row.Report.Endpoint != report.Endpoint || db.Entry(row).State == EntityState.Added);
             row.Report = report;
             row.State = report.State;

@@ -147,6 +147,19 @@ public sealed class TopologyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Beacons_are_declared_shown_and_told_to_all()
+    {
+        const string Manifest = """{"apiVersion":"meshfabric.io/v1","kind":"Cluster","metadata":{"name":"centre"},"spec":{"beacons":["10.30.1.10","10.30.2.10"]}}""";
+        Assert.Equal("configured", (await ApplyAsync("", Manifest)).Manifests.Single().Result);
+        Assert.Equal("unchanged", (await ApplyAsync("", Manifest)).Manifests.Single().Result);
+        Assert.Equal(["10.30.1.10", "10.30.2.10"], (await GetAsync<ClusterResource>("clusters/centre")).Spec.Beacons);
+        Assert.Equal("10.30.1.10/32,10.30.2.10/32", string.Join(",", (await _service.FactsAsync(Cancel)).Clusters.Single(c => c.Name == "centre").Beacons));
+        Assert.All((await GetAsync<GatewayExplanation>("gateways/aurora/gw1/explanation")).Wanted.Devices.SelectMany(d => d.Peers).Where(p => p.Cluster == "centre"), p => Assert.Equal(2, p.Beacons.Count));
+        var problem = await RefusedAsync(HttpStatusCode.UnprocessableEntity, "", Manifest.Replace("10.30.2.10", "fd00::1", StringComparison.Ordinal));
+        Assert.Contains("not an IPv4 address", Assert.Single(problem.Errors!["/manifests/0/spec/beacons/1"]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task All_or_nothing_is_applied()
     {
         await RefusedAsync(HttpStatusCode.NotFound, "", HubAndSpoke, Cluster("centre", "hub"), Cluster("nobody", "hub"));

@@ -22,6 +22,9 @@ public sealed record ClusterSpec(
 {
     /// <summary>Pods of other clusters reach this one's Services by ClusterIPs of its Service CIDR, as the mesh knows it.</summary>
     public bool AdvertiseServices { get; init; }
+
+    /// <summary>Addresses inside <see cref="PodCidrs"/> that answer pings: others probe them through each of its gateways, and leave one that does not reach them.</summary>
+    public IReadOnlyList<string> Beacons { get; init; } = [];
 }
 
 /// <param name="State">pending (no gateway yet), connected, degraded, unreachable.</param>
@@ -54,7 +57,11 @@ public sealed record CreateClusterSpec(
     string? Zone,
     IReadOnlyList<string>? PodCidrs,
     IReadOnlyList<string>? ServiceCidrs,
-    bool? AdvertiseServices = null);
+    bool? AdvertiseServices = null)
+{
+    /// <summary>As of <see cref="ClusterSpec.Beacons"/>.</summary>
+    public IReadOnlyList<string>? Beacons { get; init; }
+}
 
 /// <summary>Body of <c>PATCH /clusters/{name}</c>: what is given changes.</summary>
 public sealed record UpdateCluster(UpdateClusterSpec? Spec)

@@ -51,7 +51,8 @@ public sealed record Manifest(string? ApiVersion, string? Kind, ManifestMetadata
 public sealed record ManifestMetadata(string? Name, IReadOnlyDictionary<string, string>? Labels = null);
 
 /// <summary>What can be declared of a cluster; null leaves it.</summary>
-public sealed record ClusterManifestSpec(bool? AdvertiseServices = null);
+/// <param name="Beacons">As of <see cref="ClusterSpec.Beacons"/>; agents that read an inventory tell theirs again.</param>
+public sealed record ClusterManifestSpec(bool? AdvertiseServices = null, IReadOnlyList<string>? Beacons = null);
 
 /// <param name="DryRun">Nothing was changed: this is what would have.</param>
 /// <param name="Revision">Of the facts afterwards.</param>

@@ -30,7 +30,7 @@ public sealed class FileInventorySourceTests : IDisposable
         using var source = new FileInventorySource(_file, TimeProvider.System, NullLogger<FileInventorySource>.Instance);
         await using var readings = source.WatchAsync(TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
         Assert.True(await readings.MoveNextAsync());
-        Assert.Equal(new ClusterInventory(ClusterKind.Site, new ClusterLocation("on-premises", "north", ""), [new Label("tier", "edge")], [Cidr.Parse("10.9.0.0/16")], [], "", []), readings.Current);
+        Assert.Equal(new ClusterInventory(ClusterKind.Site, new ClusterLocation("on-premises", "north", ""), [new Label("tier", "edge")], [Cidr.Parse("10.9.0.0/16")], [], "", []) { Beacons = [] }, readings.Current);
 
         var next = readings.MoveNextAsync();
         await File.WriteAllTextAsync(_file, "kind: nonsense", TestContext.Current.CancellationToken);
