@@ -17,7 +17,7 @@ public sealed class ReportTests(PostgresServer postgres) : IAsyncLifetime
     public ValueTask DisposeAsync() => _service.DisposeAsync();
 
     [Fact]
-    public async Task A_change_that_many_reports_tell_at_once_is_one_event()
+    public async Task A_change_is_an_event_and_only_one_however_many_reports_tell_it_at_once()
     {
         foreach (var (cluster, cidr) in new[] { ("aurora", "10.10.0.0/16"), ("borealis", "10.20.0.0/16") })
         {
@@ -34,5 +34,15 @@ public sealed class ReportTests(PostgresServer postgres) : IAsyncLifetime
 
             Assert.Equal(1L, await PostgresServer.QueryAsync(_service.Database, $"SELECT count(*) FROM events WHERE type = '{type}'", Cancel));
         }
+
+        // That nobody answers any more says nothing of the gateway.
+        foreach (var inside in new bool?[] { true, false, false, null, false, true })
+        {
+            var report = new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", "borealis", "gw1", TunnelState.Down, null, null, null, null, 0, 0) { ReachesInside = inside }], [], null);
+            await _service.Inbox.OnGatewayReportedAsync(gateway, report, Cancel);
+        }
+
+        Assert.Equal(2L, await PostgresServer.QueryAsync(_service.Database, "SELECT count(*) FROM events WHERE type = 'gateway-blind' AND severity = 'warning' AND subject = 'gateway/borealis/gw1'", Cancel));
+        Assert.Equal(2L, await PostgresServer.QueryAsync(_service.Database, "SELECT count(*) FROM events WHERE type = 'gateway-sees'", Cancel));
     }
 }
