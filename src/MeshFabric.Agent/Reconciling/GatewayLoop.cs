@@ -106,7 +106,7 @@ public sealed partial class GatewayLoop(
         _reconciler.Keys = new TunnelKeys(secrets);
         _reconciler.OwnKey = _ => keys.Of(_ownKey);
         _paths = paths;
-        using var reach = new ReachExchange(tunnels.IsAlive, SteerSoon, time);
+        using var reach = new ReachExchange(tunnels.IsConnected, SteerSoon, time);
         _reach = reach;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -181,7 +181,7 @@ public sealed partial class GatewayLoop(
             {
                 // Before all else: what a dead path carried is lost until then.
                 _pathsChanged = false;
-                await _reconciler.SteerAsync(Config, _reach!.IsAlive, cancellationToken);
+                await _reconciler.SteerAsync(Config, IsAlive, cancellationToken);
             }
 
             // Pure and cheap; only replanned when the facts are others.
@@ -201,7 +201,7 @@ public sealed partial class GatewayLoop(
             ChooseOwnKey(Config);
             try
             {
-                await _reconciler.ReconcileAsync(Config, _reach!.IsAlive, FirewallDue(), cancellationToken);
+                await _reconciler.ReconcileAsync(Config, IsAlive, FirewallDue(), cancellationToken);
                 var used = keys.PublicOf(_ownKey);
                 if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision || keys.Used != used)
                 {
@@ -249,6 +249,8 @@ public sealed partial class GatewayLoop(
             }
         }
     }
+
+    bool IsAlive(NextHop hop) => hop.Towards is null ? tunnels.IsAlive(hop) : _reach!.Reaches(hop);
 
     Detour? DetourNow() => node is null ? null : !_othersCarry ? Detour.Never : IsDrained ? Detour.Always : Detour.WhereDead;
 

@@ -11,7 +11,7 @@ namespace MeshFabric.Agent.Transit;
 /// That a hub itself is alive says nothing of what is behind it, and probes of all pairs would be as many as the tunnels that a hub saves. Hubs of two regions ask each other
 /// too, so what is lost behind the second is known before the first within two answers.
 /// </remarks>
-public sealed class ReachExchange(Func<NextHop, bool> tunnelIsAlive, Action changed, TimeProvider time) : IDisposable
+public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action changed, TimeProvider time) : IDisposable
 {
     /// <summary>How often each is asked that has answered: what changes meanwhile it tells by itself.</summary>
     public static readonly TimeSpan Usual = TimeSpan.FromSeconds(2);
@@ -34,17 +34,17 @@ public sealed class ReachExchange(Func<NextHop, bool> tunnelIsAlive, Action chan
     List<ulong> _unreached = [];
     uint _number = (uint)Random.Shared.Next();
 
-    /// <summary>A way by a hub is alive when its tunnel is, and the hub reaches the rest of it.</summary>
-    public bool IsAlive(NextHop hop)
+    /// <summary>The tunnel to the hub is connected, and the hub reaches the cluster that this hop is towards.</summary>
+    public bool Reaches(NextHop hop)
     {
-        if (!tunnelIsAlive(hop))
+        if (!isConnected(hop))
         {
             return false;
         }
 
         lock (_lock)
         {
-            return hop.Towards is null || _table.Reaches((hop.Cluster, hop.Gateway), hop.Towards, time.GetUtcNow());
+            return hop.Towards is not null && _table.Reaches((hop.Cluster, hop.Gateway), hop.Towards, time.GetUtcNow());
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class ReachExchange(Func<NextHop, bool> tunnelIsAlive, Action chan
             }
 
             Close(made.Concat(_sockets.Keys.Except(Wanted(config))).ToList());
-            foreach (var dead in _carriers.Select(c => c.Carrier).Where(c => !tunnelIsAlive(c)))
+            foreach (var dead in _carriers.Select(c => c.Carrier).Where(c => !isConnected(c)))
             {
                 _table.Forget((dead.Cluster, dead.Gateway));
             }
@@ -183,8 +183,8 @@ public sealed class ReachExchange(Func<NextHop, bool> tunnelIsAlive, Action chan
 
     // Without the detours inside of a cluster: whoever asks has other ways.
     IEnumerable<string> Unreached(GatewayConfig config) =>
-        config.Devices.SelectMany(d => d.Peers.Select(p => new NextHop(d.Name, p.Cluster, p.Gateway))).GroupBy(h => h.Cluster).Where(c => !c.Any(tunnelIsAlive)).Select(c => c.Key)
-            .Concat(config.Transits.Where(t => !t.Carriers.Any(IsAlive)).Select(t => t.Cluster));
+        config.Devices.SelectMany(d => d.Peers.Select(p => new NextHop(d.Name, p.Cluster, p.Gateway))).GroupBy(h => h.Cluster).Where(c => !c.Any(isConnected)).Select(c => c.Key)
+            .Concat(config.Transits.Where(t => !t.Carriers.Any(Reaches)).Select(t => t.Cluster));
 
     void Receive(string device, ReadOnlySpan<byte> packet, IPAddress from)
     {

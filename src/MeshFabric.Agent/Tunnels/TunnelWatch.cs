@@ -42,7 +42,11 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
     /// <summary>False while no tunnel that is wanted carries anything.</summary>
     public bool CarriesAny => Wanted == 0 || _watched.Values.Any(w => w.Liveness.MayCarry);
 
+    /// <summary>The tunnel is connected, and its far gateway reaches what is behind it.</summary>
     public bool IsAlive(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected && !w.IsBlind;
+
+    /// <summary>The tunnel is connected, whatever is behind it: enough for a hub to hand on to others.</summary>
+    public bool IsConnected(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 
     /// <summary>Of the pre-shared keys that the tunnels' last handshakes were made with; 0 while one of them is not known.</summary>
     public int OldestKeyEpoch => _watched.Values.Where(w => w.Peer.KeyEpoch > 0).Select(w => w.KeyEpoch).DefaultIfEmpty(int.MaxValue).Min();
@@ -76,6 +80,8 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
                     watched.Read(peers.GetValueOrDefault(peer.PublicKey));
+                    // Nobody is asked any more who could say otherwise.
+                    watched.IsBlind &= peer.Beacons.Count > 0;
                     changed |= watched.Keyed(keys.EpochOf(peer.PublicKey), now);
                     // Where a peer is that nobody can dial is news to all the others.
                     changed |= watched.Judge(now) | (peer.Endpoints.Count == 0 && !Equals(endpoint, watched.State?.Endpoint));
