@@ -69,6 +69,7 @@ public sealed class ClusterRow
         ToPrefixes(),
         Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList())
     {
+        Declared = DeclaredLabels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
         Beacons = Beacons.Select(b => b.ToCidr()).Order().ToValueList(),
     };
 

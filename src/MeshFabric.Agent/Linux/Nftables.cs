@@ -25,6 +25,12 @@ public static class Nftables
         NftText.Set(text, "remote6", config.RemotePrefixes.Where(c => !c.IsIPv4), v6: true);
         NftText.Chain(text, "prerouting", "type filter hook prerouting priority raw; policy accept;", Incoming(config, isNode));
         NftText.Chain(text, "input", "type filter hook input priority filter; policy accept;", config.IsDrained ? config.TunnelAddresses.Select(Unanswered) : []);
+        if (config.Transits)
+        {
+            // Both ends of what it hands on may be peers of one device, which is no network where they could talk to each other.
+            NftText.Chain(text, "output", "type filter hook output priority filter; policy accept;", ["oifname \"mf*\" icmp type redirect drop", "oifname \"mf*\" icmpv6 type nd-redirect drop"]);
+        }
+
         NftText.Chain(text, "outgoing", "type filter hook prerouting priority -301; policy accept;", isNode ? [] : Untracked(config));
         NftText.Chain(text, "forward", "type filter hook forward priority mangle; policy accept;", Unserved(config).Concat(Clamp));
         NftText.Chain(text, "exempt", "type nat hook postrouting priority 99; policy accept;", NftText.Exempt(config.LocalPrefixes, config.RemotePrefixes).Concat(Outsiders(config)));

@@ -31,6 +31,7 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
     GatewayConfig? _config;
     Dictionary<(string Device, IPAddress Address), (string Cluster, string Gateway)> _peers = [];
     List<(string Device, IPAddress Address, NextHop Carrier)> _carriers = [];
+    readonly Dictionary<string, ulong> _numbers = new(StringComparer.Ordinal);
     List<ulong> _unreached = [];
     uint _number = (uint)Random.Shared.Next();
 
@@ -44,7 +45,7 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
 
         lock (_lock)
         {
-            return hop.Towards is not null && _table.Reaches((hop.Cluster, hop.Gateway), hop.Towards, time.GetUtcNow());
+            return hop.Towards is not null && _table.Reaches((hop.Cluster, hop.Gateway), Of(hop.Towards), time.GetUtcNow());
         }
     }
 
@@ -66,14 +67,14 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
                 _table.Forget((dead.Cluster, dead.Gateway));
             }
 
+            // Before anybody can ask.
+            Recheck();
             Open(config);
             if (isOther || made.Count > 0)
             {
                 _signal.Wake();
             }
         }
-
-        Recheck();
     }
 
     /// <summary>Some tunnel's state changed: whoever asked lately is told when whom this hub reaches is others now.</summary>
@@ -87,7 +88,7 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
                 return;
             }
 
-            var unreached = Unreached(config).Select(ReachPacket.Of).Order().ToList();
+            var unreached = Unreached(config).Select(Of).Order().ToList();
             if (unreached.SequenceEqual(_unreached))
             {
                 return;
@@ -140,9 +141,20 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
         }
     }
 
+    ulong Of(string cluster)
+    {
+        if (!_numbers.TryGetValue(cluster, out var number))
+        {
+            _numbers[cluster] = number = ReachPacket.Of(cluster);
+        }
+
+        return number;
+    }
+
     void Take(GatewayConfig config)
     {
         _config = config;
+        _numbers.Clear();
         var peers = config.Devices.SelectMany(d => d.Peers.Select(p => (Device: d.Name, Address: p.TunnelAddresses.FirstOrDefault(a => a.IsIPv4)?.Address, p.Cluster, p.Gateway)))
             .Where(p => p.Address is not null).ToList();
         _peers = peers.ToDictionary(p => (p.Device, p.Address!), p => (p.Cluster, p.Gateway));

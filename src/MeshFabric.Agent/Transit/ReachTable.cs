@@ -45,7 +45,8 @@ sealed class ReachTable
     public void Forget((string Cluster, string Gateway) carrier) => _said.Remove(carrier);
 
     /// <summary>It has said so lately; or it has not said that it does not.</summary>
-    public bool Reaches((string Cluster, string Gateway) carrier, string cluster, DateTimeOffset now) => IsKnown(carrier, now) && !_said[carrier].Unreached!.Contains(ReachPacket.Of(cluster));
+    /// <param name="cluster">As of <see cref="ReachPacket.Of"/>.</param>
+    public bool Reaches((string Cluster, string Gateway) carrier, ulong cluster, DateTimeOffset now) => IsKnown(carrier, now) && !_said[carrier].Unreached!.Contains(cluster);
 
     public bool IsKnown((string Cluster, string Gateway) carrier, DateTimeOffset now) => _said.TryGetValue(carrier, out var said) && said.Unreached is not null && now - said.At <= Lifetime;
 

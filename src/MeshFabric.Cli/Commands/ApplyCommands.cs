@@ -30,6 +30,7 @@ static class ApplyCommands
             }
 
             session.Printer.Print(Difference.View, result, Difference.Of(result));
+            result.Warnings.ToList().ForEach(session.Warn);
             session.Note(Difference.Summary(result) + (isDryRun ? " (dry run: nothing was changed)" : ""));
             return ExitCode.Ok;
         }));
@@ -49,6 +50,7 @@ static class ApplyCommands
         {
             var result = await RunAsync(session, session.Get(files)!, isDryRun: true, cancellationToken);
             session.Printer.Print(Difference.View, result, Difference.Of(result).Where(d => d.Change != "=").ToList());
+            result.Warnings.ToList().ForEach(session.Warn);
             session.Note(Difference.Summary(result));
             return Difference.IsAny(result) ? ExitCode.Failed : ExitCode.Ok;
         }));

@@ -14,7 +14,7 @@ static class TopologyCommands
         new("REGION", c => c.Region),
         new("DIRECT", c => $"{c.Linked}"),
         new("BY-HUBS", c => $"{c.ByHubs}"),
-        new("UNREACHED", c => c.Unreached.Count == 0 ? "" : string.Join(",", c.Unreached)));
+        new("UNREACHED", c => c.Unreached == 0 ? "" : string.Join(",", c.UnreachedNames) + (c.Unreached > c.UnreachedNames.Count ? $" and {c.Unreached - c.UnreachedNames.Count} more" : "")));
 
     public static Command Create(Cli cli) => new MeshCommand("topology", "Which clusters have tunnels to each other, and which reach each other by hubs", "mfctl topology get", "mfctl topology graph --as dot | dot -Tsvg > mesh.svg")
     {
@@ -30,6 +30,7 @@ static class TopologyCommands
             session.Printer.Print(View, topology, topology.Status.Clusters);
             if (session.Printer.IsTable)
             {
+                topology.Status.Warnings.ToList().ForEach(session.Warn);
                 session.Note($"{topology.Spec.Type}{Words(topology.Spec)}, {topology.Status.Tunnels} tunnels");
             }
 

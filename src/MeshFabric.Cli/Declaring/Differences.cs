@@ -18,13 +18,14 @@ sealed record Difference(string Change, string Object, string Name, string Detai
         .. result.Difference.Paths.Select(p => new Difference("~", "path", $"{p.A} - {p.B}", $"{p.Before} -> {p.After}")),
         .. result.Difference.Appear.Select(t => new Difference("+", "tunnel", t, "appears")),
         .. result.Difference.Go.Select(t => new Difference("-", "tunnel", t, "goes")),
+        .. result.Difference.Reconnect.Select(t => new Difference("~", "tunnel", t, "connects anew")),
     ];
 
     public static string Summary(ApplyResult result)
     {
         var difference = result.Difference;
-        var left = difference.Appearing - difference.Appear.Count + difference.Going - difference.Go.Count;
-        return $"{difference.Appearing} tunnel(s) appear, {difference.Going} go: {difference.TunnelsBefore} before, {difference.TunnelsAfter} afterwards{(left > 0 ? $"; {left} of them are not listed" : "")}";
+        var left = difference.Appearing - difference.Appear.Count + difference.Going - difference.Go.Count + difference.Reconnecting - difference.Reconnect.Count;
+        return $"{difference.Appearing} tunnel(s) appear, {difference.Going} go{(difference.Reconnecting > 0 ? $", {difference.Reconnecting} connect anew" : "")}: {difference.TunnelsBefore} before, {difference.TunnelsAfter} afterwards{(left > 0 ? $"; {left} of them are not listed" : "")}";
     }
 
     public static bool IsAny(ApplyResult result) => result.Manifests.Any(m => m.Result != "unchanged");

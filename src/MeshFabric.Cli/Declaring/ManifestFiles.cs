@@ -43,6 +43,7 @@ static class ManifestFiles
         var manifests = new List<Manifest>();
         try
         {
+            RefuseAliases(text, file);
             var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
             while (parser.TryConsume<DocumentStart>(out var start))
@@ -60,13 +61,31 @@ static class ManifestFiles
         {
             throw CommandException.Usage($"{file}, line {e.Start.Line}: {e.InnerException?.Message ?? e.Message}");
         }
+        catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException)
+        {
+            // What YAML can say and JSON cannot: a key that is no text, a number that is none.
+            throw CommandException.Usage($"{file}: {e.Message}");
+        }
 
         return manifests;
     }
 
+    // They can name themselves, and grow without end.
+    static void RefuseAliases(string text, string file)
+    {
+        var parser = new Parser(new StringReader(text));
+        while (parser.MoveNext())
+        {
+            if (parser.Current is AnchorAlias alias)
+            {
+                throw CommandException.Usage($"{file}, line {alias.Start.Line}: *{alias.Value} cannot be used here; write out what it stands for");
+            }
+        }
+    }
+
     static Manifest Manifest(JsonObject? document, string where)
     {
-        // What get -o yaml prints can be edited and applied; what was seen of the object is not declared.
+        // What mfctl topology get -o yaml prints can be edited and applied; what was seen of the object is not declared.
         document?.Remove("status");
         (document?["metadata"] as JsonObject)?.Remove("uid");
         (document?["metadata"] as JsonObject)?.Remove("resourceVersion");

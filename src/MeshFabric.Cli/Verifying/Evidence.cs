@@ -1,4 +1,6 @@
 using MeshFabric.Contracts.Http;
+using MeshFabric.Domain.Clusters;
+using MeshFabric.Net;
 
 namespace MeshFabric.Cli.Verifying;
 
@@ -25,6 +27,21 @@ sealed record Evidence(
     /// <summary>CLUSTER/GATEWAY of those that hand on from one to the other; sorted, empty where there are tunnels, or no way.</summary>
     public IReadOnlyList<string> ByHubs => Explanations.Where(e => e.Cluster == A.Metadata.Name).SelectMany(e => e.Wanted.Transits.Where(t => t.Cluster == B.Metadata.Name))
         .SelectMany(t => t.Carriers.Select(c => $"{c.Cluster}/{c.Gateway}")).Distinct().Order(StringComparer.Ordinal).ToList();
+
+    /// <summary>The topology wants them not to reach each other: their gateways refuse what is for the other.</summary>
+    public bool AreApart => Tunnels.Count == 0 && ByHubs.Count == 0 && Explanations.Any(e => e.Wanted.Routes.Any(r => r.NextHops.Count == 0));
+
+    /// <summary>What a cluster's gateways address a prefix of the other one by; null for nothing. Hubs between the two may take it for one of their own, which the plan knows.</summary>
+    public Cidr? Seen(ClusterResource near, MeshPrefix prefix)
+    {
+        if (ByHubs.Count == 0)
+        {
+            return prefix.SeenBy(near.Status.Prefixes);
+        }
+
+        var routes = Explanations.Where(e => e.Cluster == near.Metadata.Name).SelectMany(e => e.Wanted.Routes).Where(r => r.NextHops.Count > 0).Select(r => r.Destination).ToHashSet();
+        return routes.Contains(prefix.Mesh) ? prefix.Mesh : prefix.Alias is not null && routes.Contains(prefix.Alias) ? prefix.Alias : null;
+    }
 
     public IEnumerable<GatewayResource> GatewaysOf(ClusterResource cluster) => Gateways.Where(g => g.Spec.Cluster == cluster.Metadata.Name);
 }

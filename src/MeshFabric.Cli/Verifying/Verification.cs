@@ -13,7 +13,9 @@ sealed record Verification(string A, string B, bool Success, IReadOnlyList<Check
 
     public static Verification Of(Evidence evidence)
     {
-        Check[] checks = [.. Clusters(evidence), .. Addresses(evidence), .. Tunnels(evidence), .. Gateways(evidence), .. Traffic(evidence)];
+        Check[] checks = evidence.AreApart
+            ? [.. Clusters(evidence), Check.Of("tunnels", "tunnels-planned", "they have a way to each other", CheckResult.Warning, "the topology wants none (mfctl topology get)"), .. Gateways(evidence)]
+            : [.. Clusters(evidence), .. Addresses(evidence), .. Tunnels(evidence), .. Gateways(evidence), .. Traffic(evidence)];
         return new Verification(evidence.A.Metadata.Name, evidence.B.Metadata.Name, !checks.Any(c => c.Result == CheckResult.Failed), checks);
     }
 
@@ -42,7 +44,7 @@ sealed record Verification(string A, string B, bool Success, IReadOnlyList<Check
                 continue;
             }
 
-            var seen = far.Status.Prefixes.Select(p => (Prefix: p, Seen: p.SeenBy(near.Status.Prefixes))).ToList();
+            var seen = far.Status.Prefixes.Select(p => (Prefix: p, Seen: evidence.Seen(near, p))).ToList();
             var lost = seen.Where(s => s.Seen is null).Select(s => $"{s.Prefix.Mesh} overlaps what {from} uses itself, and has no alias").ToList();
             var found = seen.Select(s => s.Seen == s.Prefix.Local ? $"{s.Seen}" : $"{s.Prefix.Local} as {s.Seen}");
             yield return Check.Of("addresses", "prefix-reachable", $"{from} can address {to}", lost.Count > 0 ? CheckResult.Failed : CheckResult.Ok, string.Join("; ", lost.Count > 0 ? lost : found));

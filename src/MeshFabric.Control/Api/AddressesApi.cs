@@ -4,6 +4,7 @@ using MeshFabric.Control.Meshing;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
 
@@ -79,6 +80,7 @@ public static class AddressesApi
 
     public static IEnumerable<AddressConflictResource> Conflicts(MeshFacts facts)
     {
+        var graph = MeshGraph.Of(facts);
         // In address order what overlaps stands together: a prefix is followed by everything inside it.
         var all = facts.Clusters.SelectMany(c => c.Prefixes.Select(p => (Cluster: c, Prefix: p))).OrderBy(p => p.Prefix.Local).ThenBy(p => p.Cluster.Name, StringComparer.Ordinal).ToList();
         for (var i = 0; i < all.Count; i++)
@@ -88,15 +90,15 @@ public static class AddressesApi
                 if (all[i].Cluster.Id != all[j].Cluster.Id)
                 {
                     var (a, b) = (all[i], all[j]);
-                    yield return new AddressConflictResource(a.Prefix.Local, a.Cluster.Name, b.Prefix.Local, b.Cluster.Name, $"{Reached(a, b.Cluster)}; {Reached(b, a.Cluster)}");
+                    yield return new AddressConflictResource(a.Prefix.Local, a.Cluster.Name, b.Prefix.Local, b.Cluster.Name, $"{Reached(a, b.Cluster, graph)}; {Reached(b, a.Cluster, graph)}");
                 }
             }
         }
     }
 
-    static string Reached((ClusterFacts Cluster, MeshPrefix Prefix) far, ClusterFacts from) => far.Prefix.SeenBy(from.Prefixes) is { } seen
+    static string Reached((ClusterFacts Cluster, MeshPrefix Prefix) far, ClusterFacts from, MeshGraph graph) => graph.SeenBy(from, far.Cluster, far.Prefix) is { } seen
         ? $"{from.Name} reaches {far.Cluster.Name} by {seen}"
-        : $"{from.Name} cannot reach {far.Cluster.Name}: the remap pool is exhausted";
+        : $"{from.Name} cannot address {far.Cluster.Name}: the remap pool is exhausted";
 
     static async Task<AddressPlanResource> PlanAsync(Body<CreateAddressPlan> body, MeshDbContext db, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Control.Meshing;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using MeshFabric.Persistence;
 
@@ -69,7 +70,7 @@ public static class ClustersApi
 
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, spec?.AdvertiseServices ?? false, caller, "/spec/podCidrs", cancellationToken), cancellationToken);
+        await facts.ChangeAsync(change => ClusterChanges.CreateAsync(change, name, inventory, Declared(inventory), spec?.AdvertiseServices ?? false, caller, "/spec/podCidrs", cancellationToken), cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return TypedResults.Created($"{Contracts.Http.Api.Prefix}/clusters/{name}", view.Show(view.Cluster(name)));
     }
@@ -83,14 +84,13 @@ public static class ClustersApi
             errors.Add("/spec/advertiseServices", "true or false is needed, or /labels: it is all that can be changed");
         }
 
-        Fields.Labels(labels?.Where(l => l.Value is not null).ToDictionary(l => l.Key, l => l.Value!), "/labels", errors);
+        Fields.DeclaredLabels(labels?.Where(l => l.Value is not null).ToDictionary(l => l.Key, l => l.Value!), "/labels", errors);
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
         await facts.ChangeAsync(async change =>
         {
             if (labels is not null)
             {
-                change.RefusesExcessOfHubs = true;
                 await ClusterChanges.LabelAsync(change, name, has => Merged(has, labels), caller, cancellationToken);
             }
 
@@ -107,6 +107,12 @@ public static class ClustersApi
         await cutOff.RunAsync(gateways, new LeaveMesh($"Cluster {name} was removed from the mesh."));
         return TypedResults.NoContent();
     }
+
+    // Whoever creates a cluster may say where it is, also for the topology; what its agents say later does not count there.
+    static Dictionary<string, string> Declared(ClusterInventory inventory) =>
+        inventory.Labels
+            .Concat([new(LabelSelector.ProviderKey, inventory.Location.Provider), new(LabelSelector.RegionKey, inventory.Location.Region), new(LabelSelector.ZoneKey, inventory.Location.Zone)])
+            .Where(l => l.Value.Length > 0 && Fields.IsLabelValue(l.Value)).DistinctBy(l => l.Key).ToDictionary(l => l.Key, l => l.Value);
 
     // RFC 7386: null takes a label away.
     static Dictionary<string, string> Merged(IReadOnlyDictionary<string, string> has, IReadOnlyDictionary<string, string?> labels) =>

@@ -5,6 +5,7 @@ using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
+using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
 namespace MeshFabric.Control.Api;
@@ -116,6 +117,17 @@ public static partial class Fields
         return labels ?? new Dictionary<string, string>();
     }
 
+    /// <summary>As <see cref="Labels"/>, of those that a topology chooses by.</summary>
+    public static IReadOnlyDictionary<string, string> DeclaredLabels(IReadOnlyDictionary<string, string>? labels, string pointer, FieldErrors errors)
+    {
+        if (labels?.ContainsKey(LabelSelector.NameKey) == true)
+        {
+            errors.Add($"{pointer}/{Escape(LabelSelector.NameKey)}", "it is the cluster's own name, and nobody else's to say");
+        }
+
+        return Labels(labels, pointer, errors);
+    }
+
     public static IReadOnlyList<UdpEndpoint> Endpoints(IReadOnlyList<string>? texts, string pointer, FieldErrors errors)
     {
         var endpoints = new List<UdpEndpoint>();
@@ -208,6 +220,8 @@ public static partial class Fields
     }
 
     public static bool IsLabelKey(string text) => LabelKey().IsMatch(text);
+
+    public static bool IsLabelValue(string text) => LabelValue().IsMatch(text);
 
     // \z, not $: that would let a line feed pass at the end.
     [GeneratedRegex("^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\\z")]

@@ -8,7 +8,8 @@ namespace MeshFabric.Control.Api;
 /// <summary>What is declared: <c>/topology</c> to look at, <c>/manifests/apply</c> to change.</summary>
 public static class ManifestsApi
 {
-    const int MostManifests = 2000;
+    // Each is looked up while nobody else may change anything.
+    const int MostManifests = 200;
 
     static readonly JsonSerializerOptions Strict = new(MeshJson.Options) { AllowDuplicateProperties = false };
 
@@ -37,14 +38,15 @@ public static class ManifestsApi
 
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        return await facts.ChangeAsync(async change =>
+        var (before, after, applied) = await facts.ChangeAsync(async change =>
         {
-            var before = await FactsStore.LoadAsync(change.Db, cancellationToken);
+            var before = await change.BeforeAsync();
             var applied = await ManifestChanges.ApplyAsync(change, declared.ConvertAll(d => d!), caller, cancellationToken);
             await change.SettleAsync(cancellationToken);
-            var after = await FactsStore.LoadAsync(change.Db, cancellationToken);
-            return new ApplyResult(dryRun == true, after.Revision, applied, TopologyView.Between(before, after));
+            return (before, await FactsStore.LoadAsync(change.Db, cancellationToken), applied);
         }, cancellationToken, isDryRun: dryRun == true);
+        // Only now: others may change something meanwhile.
+        return new ApplyResult(dryRun == true, after.Revision, applied, TopologyView.Between(before, after)) { Warnings = TopologyView.Warnings(after) };
     }
 
     static DeclaredObject? Read(Manifest? manifest, string pointer, FieldErrors errors)
@@ -64,7 +66,7 @@ public static class ManifestsApi
 
                 return Spec<TopologySpec>(manifest, pointer, errors) is { } spec ? new DeclaredObject.OfTopology(TopologyFields.Read(spec, $"{pointer}/spec", errors)) : null;
             case "Cluster":
-                var labels = manifest.Metadata?.Labels is { } given ? Fields.Labels(given, $"{pointer}/metadata/labels", errors) : null;
+                var labels = manifest.Metadata?.Labels is { } given ? Fields.DeclaredLabels(given, $"{pointer}/metadata/labels", errors) : null;
                 var cluster = Fields.Name(manifest.Metadata?.Name, $"{pointer}/metadata/name", errors);
                 return Spec<ClusterManifestSpec>(manifest, pointer, errors) is { } declared
                     ? new DeclaredObject.OfCluster(cluster, labels, declared.AdvertiseServices, Fields.Beacons(declared.Beacons, $"{pointer}/spec/beacons", errors))

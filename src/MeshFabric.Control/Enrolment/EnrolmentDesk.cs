@@ -101,7 +101,7 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
         if (cluster is null)
         {
             var inventory = request.Inventory ?? new ClusterInventory(ClusterKind.Site, ClusterLocation.Unknown, [], [], [], "", []);
-            cluster = await ClusterChanges.CreateAsync(change, request.Cluster, inventory, advertiseServices: false, caller, "/inventory/podCidrs", cancellationToken);
+            cluster = await ClusterChanges.CreateAsync(change, request.Cluster, inventory, declared: new Dictionary<string, string>(), advertiseServices: false, caller, "/inventory/podCidrs", cancellationToken);
         }
         else if (request.Inventory is { } inventory)
         {

@@ -13,17 +13,20 @@ namespace MeshFabric.Control.Meshing;
 public static class ClusterChanges
 {
     const string PodCidrsUnknownCode = "pod-cidrs-unknown";
+    const int MaxLabels = 64;
 
-    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, bool advertiseServices, Caller caller, string pointer, CancellationToken cancellationToken)
+    /// <param name="declared">Labels, by somebody who may declare them.</param>
+    public static async Task<ClusterRow> CreateAsync(FactsChange change, string name, ClusterInventory inventory, IReadOnlyDictionary<string, string> declared, bool advertiseServices, Caller caller, string pointer, CancellationToken cancellationToken)
     {
         if (await change.Db.Clusters.AnyAsync(c => c.Name == name, cancellationToken))
         {
             throw Refusal.Conflict("cluster-exists", $"A cluster named '{name}' exists already. Choose another name, or remove it first: mfctl cluster remove {name}");
         }
 
-        var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now, AdvertisesServices = advertiseServices };
+        var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now, AdvertisesServices = advertiseServices, DeclaredLabels = declared.ToDictionary() };
         change.Db.Clusters.Add(row);
         change.Touch(row);
+        change.Renumber(row);
         var findings = await DescribeAsync(change, row, inventory, caller.Actor, cancellationToken);
         if (findings.Any(f => f.Severity == FindingSeverity.Error))
         {
@@ -84,7 +87,13 @@ public static class ClusterChanges
             return false;
         }
 
+        if (labels.Count > MaxLabels)
+        {
+            throw Refusal.Conflict("too-many-labels", $"Cluster {name} would have {labels.Count} declared labels, and {MaxLabels} is the most there can be. Take some away: mfctl cluster label {name} KEY-");
+        }
+
         row.DeclaredLabels = labels;
+        change.Renumber(row);
         change.Touch(row);
         change.Event("cluster-labelled", "info", $"cluster/{name}", caller.Actor, $"The labels declared for {name}: {(labels.Count == 0 ? "none" : string.Join(", ", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")))}.");
         change.Audit(caller, "cluster.label", $"cluster/{name}", Json(before), Json(labels));
@@ -183,9 +192,17 @@ public static class ClusterChanges
             throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
         }
 
-        change.RefusesExcessOfHubs = true;
+        if (replaced is null)
+        {
+            change.Renumber(cluster);
+        }
+        else
+        {
+            change.Renumber();
+        }
+
         var row = await AddAsync(change, cluster, request, cancellationToken);
-        change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled as number {row.Ordinal}.");
+        change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled.");
         change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));
         return new EnrolledGateway(row, replaced);
     }

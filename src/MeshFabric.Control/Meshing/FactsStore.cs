@@ -53,7 +53,7 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
             await using var db = await contexts.CreateDbContextAsync(token);
             await using var transaction = await db.Database.BeginTransactionAsync(token);
             var mesh = await db.Mesh.FromSql($"SELECT * FROM mesh WHERE id = 1 FOR UPDATE").SingleAsync(token);
-            var open = new FactsChange(db, mesh, time.GetUtcNow());
+            var open = new FactsChange(db, mesh, time.GetUtcNow(), () => LoadAsync(token));
             var result = await change(open);
             await open.SettleAsync(token);
             if (isDryRun)
@@ -75,7 +75,7 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
 }
 
 /// <summary>One change of facts while its transaction is open.</summary>
-public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset now)
+public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset now, Func<Task<MeshFacts>> loadBefore)
 {
     public MeshDbContext Db => db;
     public MeshSettings Settings => mesh.Settings;
@@ -87,17 +87,35 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
     public bool ChangesFacts { get; private set; }
 
     bool _keysAreRenewed;
+    Task<MeshFacts>? _before;
 
     /// <summary>What is known of gateways that can only dial out is up to date with this change.</summary>
     public bool HiddenAreSettled { get; set; }
 
-    /// <summary>Hubs with too many gateways are a reason to refuse it; otherwise some of them hand nothing on.</summary>
-    public bool RefusesExcessOfHubs { get; set; }
+    /// <summary>The facts before this change. Read beside it: the locked row lets nobody else change them.</summary>
+    public Task<MeshFacts> BeforeAsync() => _before ??= loadBefore();
+
+    /// <summary>Who is a hub, or which gateways hubs have, may be another thing by this change.</summary>
+    public bool Renumbers { get; private set; }
+
+    /// <summary>Clusters of which this change may not make a hub group have too many gateways; null: any.</summary>
+    public HashSet<string>? Enlarged { get; private set; } = [];
+
+    /// <param name="cluster">Whose hub group this change may enlarge.</param>
+    public void Renumber(ClusterRow cluster)
+    {
+        Renumbers = true;
+        Enlarged?.Add(cluster.Id);
+    }
+
+    /// <summary>No hub group is enlarged.</summary>
+    public void Renumber() => Renumbers = true;
 
     /// <param name="topology">Null: full mesh.</param>
     public void SetTopology(Topology? topology)
     {
         ChangesFacts = true;
+        (Renumbers, Enlarged) = (true, null);
         mesh.Settings = mesh.Settings with { Topology = topology };
     }
 

@@ -27,7 +27,6 @@ public static class ManifestChanges
 {
     public static async Task<IReadOnlyList<AppliedManifest>> ApplyAsync(FactsChange change, IReadOnlyList<DeclaredObject> declared, Caller caller, CancellationToken cancellationToken)
     {
-        change.RefusesExcessOfHubs = true;
         var applied = new List<AppliedManifest>();
         foreach (var one in declared)
         {

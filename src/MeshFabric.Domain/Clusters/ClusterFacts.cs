@@ -19,6 +19,9 @@ public sealed record ClusterFacts(
     ValueList<MeshPrefix> Prefixes,
     ValueList<GatewayFacts> Gateways)
 {
+    /// <summary>Those of <see cref="Labels"/> that somebody who may declared; the others are what its agents say. Sorted by key.</summary>
+    public ValueList<Label> Declared { get; init; } = [];
+
     /// <summary>As of <see cref="ClusterInventory.Beacons"/>; local addresses, sorted.</summary>
     public ValueList<Cidr> Beacons { get; init; } = [];
 }

@@ -97,7 +97,7 @@ public static class MeshPlanner
             far.Endpoints.Select(e => e.WithPort(e.Port + self.Ordinal)).ToValueList(),
             initiates,
             settings.KeepaliveSeconds,
-            remote.Prefixes.Concat(far.TunnelAddresses).Concat(handedOn.SelectMany(r => r.Addresses)).Order().ToValueList(),
+            remote.Prefixes.Concat(far.TunnelAddresses).Concat(handedOn.SelectMany(r => r.Prefixes.Concat(r.TunnelAddresses))).Order().ToValueList(),
             far.TunnelAddresses)
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
@@ -155,14 +155,11 @@ public static class MeshPlanner
         foreach (var remote in remotes)
         {
             var hops = Hops(remote);
-            if (remote.IsLinked && hops.Count == 0)
-            {
-                continue;
-            }
-
             // Its own addresses stay reachable: it is probed as before.
             var carriers = hops.Where(h => !h.Gateway.Drained || hops.TrueForAll(o => o.Gateway.Drained)).Select(h => h.Hop).ToValueList();
             routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
+            // What it was addressed by before there were hubs between: nobody may follow it to wherever the host sends what it does not know.
+            routes.AddRange(remote.Unused.Select(p => Route(p, [])));
             routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers)));
         }
 
@@ -187,7 +184,7 @@ public static class MeshPlanner
             {
                 // Those who cannot see our mesh prefix see the alias; their gateways' own addresses (probes, ICMP errors) belong to them.
                 var viewers = remotes.Where(r => graph.SeenBy(r.Facts, self, prefix) == alias)
-                    .SelectMany(r => r.Addresses)
+                    .SelectMany(r => r.Prefixes.Concat(r.TunnelAddresses))
                     .Where(c => c.Family == alias.Family)
                     .Distinct().Order().ToValueList();
                 if (viewers.Count > 0)

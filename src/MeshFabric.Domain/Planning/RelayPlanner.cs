@@ -37,7 +37,7 @@ public static class RelayPlanner
         var near = new Dictionary<string, List<Candidate>>(StringComparer.Ordinal);
         foreach (var (first, second) in Pairs(facts).Where(p => graph.AreLinked(p.First.Cluster, p.Second.Cluster)))
         {
-            var possible = NearestTo(first.Gateway.Id).Concat(NearestTo(second.Gateway.Id)).Concat(had[(first.Gateway.Id, second.Gateway.Id)]).Distinct()
+            var possible = NearestTo(first).Concat(NearestTo(second)).Concat(had[(first.Gateway.Id, second.Gateway.Id)]).Distinct()
                 .Where(r => graph.AreLinked(r.Cluster, first.Cluster) && graph.AreLinked(r.Cluster, second.Cluster)).ToList();
             var chosen = Choose(possible, first.Gateway.Id, second.Gateway.Id, isAlive, roundTrip);
             chosen.ForEach(r => r.Take(first.Gateway.Id, second.Gateway.Id));
@@ -45,9 +45,9 @@ public static class RelayPlanner
 
         return relays.ToDictionary(r => r.Gateway.Id, r => r.Taken(), StringComparer.Ordinal);
 
-        List<Candidate> NearestTo(string hidden) => near.TryGetValue(hidden, out var known)
+        List<Candidate> NearestTo((ClusterFacts Cluster, GatewayFacts Gateway) hidden) => near.TryGetValue(hidden.Gateway.Id, out var known)
             ? known
-            : near[hidden] = relays.Where(r => isAlive(r.Gateway.Id)).OrderBy(r => roundTrip(r.Gateway.Id, hidden) ?? double.MaxValue).ThenBy(r => r.Gateway.Id, StringComparer.Ordinal).Take(Nearest).ToList();
+            : near[hidden.Gateway.Id] = relays.Where(r => isAlive(r.Gateway.Id) && graph.AreLinked(r.Cluster, hidden.Cluster)).OrderBy(r => roundTrip(r.Gateway.Id, hidden.Gateway.Id) ?? double.MaxValue).ThenBy(r => r.Gateway.Id, StringComparer.Ordinal).Take(Nearest).ToList();
     }
 
     /// <summary>Relays are IPv4: of those who cannot be dialled, hardly anybody has IPv6 and is not reached by it.</summary>

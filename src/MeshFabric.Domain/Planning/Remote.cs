@@ -15,7 +15,10 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
     /// <summary>Of the cluster, as seen from here.</summary>
     public ValueList<Cidr> Beacons { get; init; } = [];
 
-    public IEnumerable<Cidr> Addresses => Prefixes.Concat(TunnelAddresses);
+    /// <summary>Other addresses of it, which lead nowhere from here as hubs are between; sorted.</summary>
+    public ValueList<Cidr> Unused { get; init; } = [];
+
+    public IEnumerable<Cidr> Addresses => Prefixes.Concat(Unused).Concat(TunnelAddresses);
 
     public static Remote Of(ClusterFacts far, ClusterFacts near, MeshGraph graph, List<Finding> findings)
     {
@@ -39,8 +42,9 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
             }
         }
 
+        var outside = graph.AreLinked(near, far) ? [] : far.Prefixes.SelectMany(p => new[] { p.Mesh, p.Alias }).OfType<Cidr>().Where(c => !seen.Contains(c) && !near.Prefixes.Any(own => own.Local.Overlaps(c)));
         var carriers = HubOrdinals.Carrying(graph.Carriers(near, far)).OrderBy(c => c.Gateway.Ordinal).ToList();
-        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Beacons = far.Gateways.Count > 1 ? BeaconsOf(far, near, graph) : [] };
+        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Unused = outside.Order().ToValueList(), Beacons = far.Gateways.Count > 1 ? BeaconsOf(far, near, graph) : [] };
     }
 
     static ValueList<Cidr> BeaconsOf(ClusterFacts far, ClusterFacts near, MeshGraph graph) => far.Beacons

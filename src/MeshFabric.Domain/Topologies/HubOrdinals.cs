@@ -11,8 +11,9 @@ public static class HubOrdinals
         group.SelectMany(c => c.Gateways, (c, g) => (Cluster: c, Gateway: g)).GroupBy(g => g.Gateway.Ordinal).Select(same => same.First());
 
     /// <summary>By id, the gateways that must have another number, and which.</summary>
+    /// <param name="before">Ids of those that hubs had already: they keep their numbers, for they carry.</param>
     /// <param name="excess">Regions, or nothing, of groups that have more than <see cref="GatewayFacts.MaxPerCluster"/> gateways: there are not enough numbers.</param>
-    public static IReadOnlyDictionary<string, int> Changes(MeshGraph graph, out IReadOnlyList<IReadOnlyList<ClusterFacts>> excess)
+    public static IReadOnlyDictionary<string, int> Changes(MeshGraph graph, IReadOnlySet<string> before, out IReadOnlyList<IReadOnlyList<ClusterFacts>> excess)
     {
         var changes = new Dictionary<string, int>(StringComparer.Ordinal);
         var groups = graph.HubGroups.Where(g => g.Count > 1).ToList();
@@ -20,7 +21,7 @@ public static class HubOrdinals
         foreach (var group in groups.Except(excess))
         {
             var taken = group.SelectMany(c => c.Gateways).Select(g => g.Ordinal).ToHashSet();
-            var kept = Carrying(group).Select(g => g.Gateway.Id).ToHashSet(StringComparer.Ordinal);
+            var kept = group.SelectMany(c => c.Gateways).OrderBy(g => before.Contains(g.Id) ? 0 : 1).GroupBy(g => g.Ordinal).Select(same => same.First().Id).ToHashSet(StringComparer.Ordinal);
             foreach (var gateway in group.SelectMany(c => c.Gateways).Where(g => !kept.Contains(g.Id)))
             {
                 var free = Enumerable.Range(0, GatewayFacts.MaxPerCluster).First(taken.Add);

@@ -6,30 +6,24 @@ using MeshFabric.Net;
 
 namespace MeshFabric.Domain.Topologies;
 
-/// <summary>Chooses clusters by their labels, written as Kubernetes writes label selectors: <c>role=hub,env in (prod, stage),!legacy</c>. Every requirement must hold.</summary>
-/// <remarks>What is known of a cluster anyhow can be asked as well: see <see cref="Known"/>.</remarks>
+/// <summary>Chooses clusters by their declared labels, written as Kubernetes writes label selectors: <c>role=hub,env in (prod, stage),!legacy</c>. Every requirement must hold.</summary>
+/// <remarks>Only declared labels count, and a cluster's name (<see cref="NameKey"/>).</remarks>
 [JsonConverter(typeof(LabelSelectorJsonConverter))]
 public sealed record LabelSelector(ValueList<LabelRequirement> Requirements)
 {
-    public const string NameKey = "meshfabric.io/name", KindKey = "meshfabric.io/kind", ProviderKey = "meshfabric.io/provider", RegionKey = "meshfabric.io/region", ZoneKey = "meshfabric.io/zone";
+    /// <summary>A label that every cluster has without anybody declaring it.</summary>
+    public const string NameKey = "meshfabric.io/name";
 
-    /// <summary>Keys that every cluster has without anybody labelling it.</summary>
-    public static readonly IReadOnlyList<string> Known = [NameKey, KindKey, ProviderKey, RegionKey, ZoneKey];
+    /// <summary>Where a cluster is, when somebody who may said so.</summary>
+    public const string ProviderKey = "meshfabric.io/provider", RegionKey = "meshfabric.io/region", ZoneKey = "meshfabric.io/zone";
+
+    /// <summary>Longest text, characters.</summary>
+    public const int MaxLength = 1000;
 
     public bool Matches(ClusterFacts cluster) => Requirements.All(r => r.Matches(ValueOf(cluster, r.Key)));
 
-    /// <summary>Null when the cluster has no such label, or nothing is known of it.</summary>
-    public static string? ValueOf(ClusterFacts cluster, string key) => key switch
-    {
-        NameKey => cluster.Name,
-        KindKey => cluster.Kind.ToString().ToLowerInvariant(),
-        ProviderKey => Some(cluster.Location.Provider),
-        RegionKey => Some(cluster.Location.Region),
-        ZoneKey => Some(cluster.Location.Zone),
-        _ => cluster.Labels.FirstOrDefault(l => l.Key == key)?.Value,
-    };
-
-    static string? Some(string text) => text.Length > 0 ? text : null;
+    /// <summary>Null when the cluster has no such label. What its agents say of it does not count: it must not choose its own neighbours.</summary>
+    public static string? ValueOf(ClusterFacts cluster, string key) => key == NameKey ? cluster.Name : cluster.Declared.FirstOrDefault(l => l.Key == key)?.Value;
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out LabelSelector? selector, out string error) => new LabelSelectorReader(text ?? "").TryRead(out selector, out error);
 

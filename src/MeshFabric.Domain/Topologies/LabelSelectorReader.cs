@@ -10,7 +10,12 @@ sealed partial class LabelSelectorReader(string text)
     public bool TryRead([NotNullWhen(true)] out LabelSelector? selector, out string error)
     {
         var requirements = new List<LabelRequirement>();
-        (selector, error) = (null, "");
+        (selector, error) = (null, text.Length > LabelSelector.MaxLength ? $"a label selector has at most {LabelSelector.MaxLength} characters, not {text.Length}" : "");
+        if (error.Length > 0)
+        {
+            return false;
+        }
+
         foreach (var part in Parts())
         {
             if (Requirement(part.Trim()) is not { } requirement)

@@ -11,13 +11,39 @@ namespace MeshFabric.Domain.Topologies;
 public sealed class MeshGraph
 {
     static readonly IReadOnlyList<ClusterFacts> Nobody = [];
+    static readonly Place Nowhere = new(false, "", new PairSides([], []));
 
     readonly Topology _topology;
     readonly Dictionary<string, Place> _places;
     readonly Dictionary<string, List<ClusterFacts>> _hubs;
 
-    /// <param name="Pairs">By pair of the topology: chosen by its one side, by its other.</param>
-    sealed record Place(bool IsHub, string Region, IReadOnlyList<(bool Between, bool And)> Pairs);
+    /// <param name="Pairs">The same for all that the topology's pairs choose alike.</param>
+    sealed record Place(bool IsHub, string Region, PairSides Pairs);
+
+    /// <summary>By pair of the topology: chosen by its one side, by its other. There are far fewer of these than clusters.</summary>
+    sealed class PairSides(bool[] between, bool[] and)
+    {
+        readonly Dictionary<PairSides, bool> _links = [];
+
+        public bool AreLinked(PairSides far)
+        {
+            lock (_links)
+            {
+                if (!_links.TryGetValue(far, out var linked))
+                {
+                    _links[far] = linked = Enumerable.Range(0, Math.Min(between.Length, far.Length)).Any(i => (between[i] && far.IsAnd(i)) || (and[i] && far.IsBetween(i)));
+                }
+
+                return linked;
+            }
+        }
+
+        int Length => between.Length;
+
+        bool IsBetween(int pair) => between[pair];
+
+        bool IsAnd(int pair) => and[pair];
+    }
 
     MeshGraph(Topology topology, Dictionary<string, Place> places, Dictionary<string, List<ClusterFacts>> hubs) => (_topology, _places, _hubs) = (topology, places, hubs);
 
@@ -32,6 +58,7 @@ public sealed class MeshGraph
             return new MeshGraph(topology, [], []);
         }
 
+        var sides = new Dictionary<string, PairSides>(StringComparer.Ordinal);
         var places = new Dictionary<string, Place>(StringComparer.Ordinal);
         var hubs = new Dictionary<string, List<ClusterFacts>>(StringComparer.Ordinal);
         foreach (var cluster in clusters.OrderBy(c => c.Name, StringComparer.Ordinal))
@@ -39,7 +66,10 @@ public sealed class MeshGraph
             var region = topology.Kind == TopologyKind.Regions ? LabelSelector.ValueOf(cluster, topology.RegionLabel) ?? "" : "";
             // Machines do not forward for others.
             var isHub = cluster.Kind != ClusterKind.Machine && topology.Hubs?.Matches(cluster) == true;
-            places[cluster.Id] = new Place(isHub, region, topology.Pairs.Select(p => (p.Between.Matches(cluster), p.And.Matches(cluster))).ToList());
+            var (between, and) = (topology.Pairs.Select(p => p.Between.Matches(cluster)).ToArray(), topology.Pairs.Select(p => p.And.Matches(cluster)).ToArray());
+            var key = string.Concat(between.Concat(and).Select(b => b ? '1' : '0'));
+            sides.TryAdd(key, new PairSides(between, and));
+            places[cluster.Id] = new Place(isHub, region, sides[key]);
             if (isHub)
             {
                 hubs.TryAdd(region, []);
@@ -50,8 +80,8 @@ public sealed class MeshGraph
         return new MeshGraph(topology, places, hubs);
     }
 
-    /// <summary>Sorted by region; each sorted by name.</summary>
-    public IEnumerable<IReadOnlyList<ClusterFacts>> HubGroups => _hubs.OrderBy(h => h.Key, StringComparer.Ordinal).Select(h => h.Value);
+    /// <summary>Sorted by region; each sorted by name. None where nothing is handed on.</summary>
+    public IEnumerable<IReadOnlyList<ClusterFacts>> HubGroups => !_topology.Transit ? [] : _hubs.OrderBy(h => h.Key, StringComparer.Ordinal).Select(h => h.Value);
 
     public bool IsHub(ClusterFacts cluster) => PlaceOf(cluster).IsHub;
 
@@ -78,7 +108,7 @@ public sealed class MeshGraph
         {
             TopologyKind.HubAndSpoke => near.IsHub || far.IsHub,
             TopologyKind.Regions => near.Region == far.Region || (near.IsHub && far.IsHub),
-            _ => near.Pairs.Zip(far.Pairs).Any(p => (p.First.Between && p.Second.And) || (p.First.And && p.Second.Between)),
+            _ => near.Pairs.AreLinked(far.Pairs),
         };
     }
 
@@ -97,10 +127,10 @@ public sealed class MeshGraph
 
     public bool AreConnected(ClusterFacts a, ClusterFacts b) => AreLinked(a, b) || Way(a, b).Count > 0;
 
-    // Hub groups, one after the other; empty where none is needed, and where one is needed and has no gateway.
+    // Hub groups, one after the other; empty where none is needed, and where one that is needed, or an end, has no gateway.
     List<IReadOnlyList<ClusterFacts>> Way(ClusterFacts near, ClusterFacts far)
     {
-        if (!_topology.Transit || _topology.Kind is not (TopologyKind.HubAndSpoke or TopologyKind.Regions) || near.Id == far.Id || AreLinked(near, far))
+        if (!_topology.Transit || _topology.Kind is not (TopologyKind.HubAndSpoke or TopologyKind.Regions) || near.Id == far.Id || near.Gateways.Count == 0 || far.Gateways.Count == 0 || AreLinked(near, far))
         {
             return [];
         }
@@ -122,5 +152,5 @@ public sealed class MeshGraph
 
     List<ClusterFacts> Working(string region) => _hubs.TryGetValue(region, out var hubs) ? hubs.FindAll(h => h.Gateways.Count > 0) : [];
 
-    Place PlaceOf(ClusterFacts cluster) => _places.TryGetValue(cluster.Id, out var place) ? place : new Place(false, "", []);
+    Place PlaceOf(ClusterFacts cluster) => _places.TryGetValue(cluster.Id, out var place) ? place : Nowhere;
 }

@@ -3,7 +3,10 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
 using MeshFabric.Contracts.Http;
+using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Topologies;
+using MeshFabric.Net;
 using MeshFabric.Server.Tests.Services;
 
 namespace MeshFabric.Server.Tests.Control;
@@ -34,7 +37,7 @@ public sealed class TopologyTests(PostgresServer postgres) : IAsyncLifetime
     {
         var topology = await GetAsync<TopologyResource>("topology");
         Assert.Equal(("full-mesh", 9L), (topology.Spec.Type, topology.Status.Tunnels));
-        Assert.All(topology.Status.Clusters, c => Assert.Equal(("peer", 3, 0, 0), (c.Role, c.Linked, c.ByHubs, c.Unreached.Count)));
+        Assert.All(topology.Status.Clusters, c => Assert.Equal(("peer", 3, 0, 0), (c.Role, c.Linked, c.ByHubs, c.Unreached)));
     }
 
     [Fact]
@@ -86,6 +89,49 @@ public sealed class TopologyTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_hub_that_comes_later_leaves_the_numbers_of_those_that_carry_alone()
+    {
+        await ApplyAsync("", HubAndSpoke, Cluster("centre", "hub"));
+        var planned = await ApplyAsync("?dryRun=true", Cluster("aurora", "hub"));
+        Assert.Equal((2, 2), (planned.Difference.Reconnecting, planned.Difference.Appearing));
+        Assert.Contains("aurora.gw1--centre.gw1", planned.Difference.Reconnect);
+        Assert.Equal(HttpStatusCode.OK, (await PatchAsync("aurora", """{"labels":{"role":"hub"}}""")).StatusCode);
+        Assert.Equal([0, 1], await OrdinalsAsync("centre"));
+        Assert.Equal([2], await OrdinalsAsync("aurora"));
+        Assert.Single(await EventsAsync(), "gateway-renumbered");
+    }
+
+    [Fact]
+    public async Task What_an_agent_says_of_its_cluster_makes_it_nobodys_hub()
+    {
+        await ApplyAsync("", HubAndSpoke, Cluster("centre", "hub"));
+        var before = await GetAsync<TopologyResource>("topology");
+        var facts = await _service.FactsAsync(Cancel);
+        var told = new ClusterInventory(ClusterKind.Site, new ClusterLocation("", "here", ""), [new Label("role", "hub")], [Cidr.Parse("10.10.0.0/16")], [], "", []);
+        await _service.Inbox.OnInventoryReportedAsync(facts.Clusters.Single(c => c.Name == "aurora").Gateways[0].Id, new InventoryReported(told), Cancel);
+        Assert.Equal("hub", (await GetAsync<ClusterResource>("clusters/aurora")).Metadata.Labels["role"]);
+        Assert.Equal(before.Status.Clusters.Select(c => (c.Name, c.Role, c.Linked)), (await GetAsync<TopologyResource>("topology")).Status.Clusters.Select(c => (c.Name, c.Role, c.Linked)));
+    }
+
+    [Theory]
+    [InlineData("hub-and-spoke", "role=nobody", "No cluster is a hub")]
+    [InlineData("regions", "role=nobody", "No region is declared for aurora, borealis, centre, delta")]
+    public async Task What_is_probably_not_meant_is_said(string type, string hubs, string warning)
+    {
+        var result = await ApplyAsync("?dryRun=true", $$$"""{"apiVersion":"meshfabric.io/v1","kind":"Topology","spec":{"type":"{{{type}}}","hubs":"{{{hubs}}}"} }""");
+        Assert.Contains(result.Warnings, w => w.Contains(warning, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Where_a_cluster_is_counts_when_somebody_who_may_said_so()
+    {
+        Assert.Equal(HttpStatusCode.Created, (await _service.Admin.PostAsJsonAsync("/api/v1/clusters", new { name = "east", labels = new { role = "hub" }, spec = new { region = "eu", podCidrs = new[] { "10.50.0.0/16" } } }, Cancel)).StatusCode);
+        await ApplyAsync("", """{"apiVersion":"meshfabric.io/v1","kind":"Topology","spec":{"type":"regions","hubs":"role=hub"}}""");
+        var east = (await GetAsync<TopologyResource>("topology")).Status.Clusters.Single(c => c.Name == "east");
+        Assert.Equal(("hub", "eu"), (east.Role, east.Region));
+    }
+
+    [Fact]
     public async Task Hubs_with_too_many_gateways_are_refused_and_so_is_one_gateway_more()
     {
         foreach (var cluster in new[] { "aurora", "borealis" })
@@ -118,6 +164,8 @@ public sealed class TopologyTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal([("role", "hub"), ("tier", "1")], (await GetAsync<ClusterResource>("clusters/aurora")).Metadata.Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => (l.Key, l.Value)));
         Assert.Equal(1, (await GetAsync<Page<ClusterResource>>("clusters?label=role=hub")).Total);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PatchAsync("aurora", """{"labels":{"ro le":"hub"}}""")).StatusCode);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PatchAsync("aurora", """{"labels":{"meshfabric.io/name":"borealis"}}""")).StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, (await PatchAsync("aurora", $$"""{"labels":{{{string.Join(',', Enumerable.Range(0, 63).Select(i => $"\"l{i}\":\"\""))}}} }""")).StatusCode);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await PatchAsync("aurora", "{}")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await PatchAsync("nobody", """{"labels":{"role":"hub"}}""")).StatusCode);
     }

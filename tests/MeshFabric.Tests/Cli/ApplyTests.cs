@@ -32,9 +32,9 @@ public sealed class ApplyTests : IAsyncLifetime
         Assert.Equal(0, ran.Code);
         Assert.Equal(
             ["CHANGE  OBJECT    NAME                      DETAIL", "~       topology  mesh                      configured", "=       cluster   aurora                    unchanged",
-                "~       path      borealis - cirrus         direct -> by aurora", "-       tunnel    borealis.gw1--cirrus.gw1  goes"],
+                "~       path      borealis - cirrus         direct -> by aurora", "-       tunnel    borealis.gw1--cirrus.gw1  goes", "~       tunnel    aurora.gw1--borealis.gw1  connects anew"],
             ran.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        Assert.Contains("0 tunnel(s) appear, 1 go: 3 before, 2 afterwards (dry run: nothing was changed)", ran.Error, StringComparison.Ordinal);
+        Assert.Contains("0 tunnel(s) appear, 1 go, 1 connect anew: 3 before, 2 afterwards (dry run: nothing was changed)", ran.Error, StringComparison.Ordinal);
         Assert.Contains("POST manifests/apply?dryRun=true", _mesh.Requests);
     }
 
@@ -44,7 +44,7 @@ public sealed class ApplyTests : IAsyncLifetime
         var differs = await _mfctl.RunAsync("diff", "-f", Write(Topology));
         Assert.Equal(1, differs.Code);
         Assert.DoesNotContain("unchanged", differs.Out, StringComparison.Ordinal);
-        _mesh.On("POST manifests/apply", Canned.Applied with { Manifests = [new AppliedManifest("Topology", "mesh", "unchanged")], Difference = new TopologyDifference(2, 2, 0, 0, [], [], []) });
+        _mesh.On("POST manifests/apply", Canned.Applied with { Manifests = [new AppliedManifest("Topology", "mesh", "unchanged")], Difference = new TopologyDifference(2, 2, 0, 0, 0, [], [], [], []) });
         Assert.Equal(0, (await _mfctl.RunAsync("diff", "-f", Write(Topology))).Code);
     }
 
@@ -79,6 +79,9 @@ public sealed class ApplyTests : IAsyncLifetime
     [InlineData("kind: Topology\nkind: Topology\n", "duplicate key kind")]
     [InlineData("kind: [Topology\n", "line")]
     [InlineData("kind: Topology\ncolour: red\n", "there is no such field")]
+    [InlineData("a: &a [*a]\n", "*a cannot be used here")]
+    [InlineData("? {a: b}\n: c\n", "")]
+    [InlineData("a: .nan\n", "")]
     [InlineData("kind: Cluster\nmetadata: { name: aurora, labels: { tier: 1 } }\n", "metadata.labels.tier: the value is of the wrong type (quote what is meant as text)")]
     public async Task A_file_that_is_none_is_refused_with_where_it_is_wrong(string text, string said)
     {

@@ -90,13 +90,13 @@ static class Canned
         new TopologySpec("regions", "role=hub", "meshfabric.io/region", true),
         new TopologyStatus(7, 1,
         [
-            new TopologyCluster("aurora", "hub", "eu-1", 1, 1, []),
-            new TopologyCluster("borealis", "spoke", "eu-1", 1, 0, ["cirrus"]),
-            new TopologyCluster("cirrus", "spoke", "", 0, 0, ["aurora", "borealis"]),
-        ]));
+            new TopologyCluster("aurora", "hub", "eu-1", 1, 1, 0, []),
+            new TopologyCluster("borealis", "spoke", "eu-1", 1, 0, 1, ["cirrus"]),
+            new TopologyCluster("cirrus", "spoke", "", 0, 0, 12, ["aurora", "borealis"]),
+        ]) { Warnings = ["The region us has no hub: its clusters reach each other only."] });
 
     public static readonly ApplyResult Applied = new(false, 8, [new AppliedManifest("Topology", "mesh", "configured"), new AppliedManifest("Cluster", "aurora", "unchanged")],
-        new TopologyDifference(3, 2, 0, 1, [], ["borealis.gw1--cirrus.gw1"], [new PathDifference("borealis", "cirrus", "direct", "by aurora")]));
+        new TopologyDifference(3, 2, 0, 1, 1, [], ["borealis.gw1--cirrus.gw1"], ["aurora.gw1--borealis.gw1"], [new PathDifference("borealis", "cirrus", "direct", "by aurora")]));
 
     static PublicKey Key(byte value) => new(Enumerable.Repeat(value, PublicKey.Size).ToArray());
 

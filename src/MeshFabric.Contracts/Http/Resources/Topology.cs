@@ -31,14 +31,22 @@ public sealed record TopologyPair(string? Between, string? And);
 
 /// <param name="Clusters">Sorted by name.</param>
 /// <param name="Tunnels">In all, between gateways.</param>
-public sealed record TopologyStatus(long Revision, long Tunnels, IReadOnlyList<TopologyCluster> Clusters);
+public sealed record TopologyStatus(long Revision, long Tunnels, IReadOnlyList<TopologyCluster> Clusters)
+{
+    /// <summary>What is probably not meant: no hub, a region without one, more gateways of hubs than can hand on.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
 
 /// <param name="Role">hub, spoke or peer.</param>
 /// <param name="Region">Empty where regions are no matter.</param>
 /// <param name="Linked">Clusters that it has tunnels to.</param>
 /// <param name="ByHubs">Clusters that it reaches by hubs.</param>
-/// <param name="Unreached">Clusters that it has no way to.</param>
-public sealed record TopologyCluster(string Name, string Role, string Region, int Linked, int ByHubs, IReadOnlyList<string> Unreached);
+/// <param name="Unreached">How many clusters it has no way to.</param>
+/// <param name="UnreachedNames">The first of them, at most <see cref="MostNames"/>.</param>
+public sealed record TopologyCluster(string Name, string Role, string Region, int Linked, int ByHubs, int Unreached, IReadOnlyList<string> UnreachedNames)
+{
+    public const int MostNames = 10;
+}
 
 /// <summary>Body of <c>POST /manifests/apply</c>: all of them, or, when one is refused, none.</summary>
 public sealed record ApplyManifests(IReadOnlyList<Manifest>? Manifests);
@@ -56,7 +64,11 @@ public sealed record ClusterManifestSpec(bool? AdvertiseServices = null, IReadOn
 
 /// <param name="DryRun">Nothing was changed: this is what would have.</param>
 /// <param name="Revision">Of the facts afterwards.</param>
-public sealed record ApplyResult(bool DryRun, long Revision, IReadOnlyList<AppliedManifest> Manifests, TopologyDifference Difference);
+public sealed record ApplyResult(bool DryRun, long Revision, IReadOnlyList<AppliedManifest> Manifests, TopologyDifference Difference)
+{
+    /// <summary>As of <see cref="TopologyStatus.Warnings"/>, afterwards.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+}
 
 /// <param name="Result">configured or unchanged.</param>
 public sealed record AppliedManifest(string Kind, string Name, string Result);
@@ -65,11 +77,22 @@ public sealed record AppliedManifest(string Kind, string Name, string Result);
 /// <param name="Going">Tunnels that go, in all.</param>
 /// <param name="Appear">The first of them, named as tunnels are, at most <see cref="Most"/>.</param>
 /// <param name="Go">As <paramref name="Appear"/>.</param>
+/// <param name="Reconnecting">Tunnels that stay and connect anew, in all: their gateways have other numbers.</param>
+/// <param name="Reconnect">As <paramref name="Appear"/>.</param>
 /// <param name="Paths">Pairs of clusters that reach each other in another way than before, at most <see cref="Most"/>.</param>
-public sealed record TopologyDifference(long TunnelsBefore, long TunnelsAfter, long Appearing, long Going, IReadOnlyList<string> Appear, IReadOnlyList<string> Go, IReadOnlyList<PathDifference> Paths)
+public sealed record TopologyDifference(
+    long TunnelsBefore,
+    long TunnelsAfter,
+    long Appearing,
+    long Going,
+    long Reconnecting,
+    IReadOnlyList<string> Appear,
+    IReadOnlyList<string> Go,
+    IReadOnlyList<string> Reconnect,
+    IReadOnlyList<PathDifference> Paths)
 {
     public const int Most = 500;
 }
 
-/// <summary>How two clusters reach each other: <c>direct</c>, <c>by HUB, HUB</c> or <c>none</c>.</summary>
+/// <summary>How two clusters reach each other: <c>direct</c>, <c>by HUB, HUB</c> or <c>none</c>; with what one of them is addressed by where that is not its usual prefix.</summary>
 public sealed record PathDifference(string A, string B, string Before, string After);

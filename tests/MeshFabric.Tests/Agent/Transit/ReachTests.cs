@@ -40,10 +40,10 @@ public sealed class ReachTests
     public void Who_has_said_nothing_is_not_trusted_to_reach_anybody()
     {
         var table = new ReachTable();
-        Assert.False(table.Reaches(Hub, "west", Now));
+        Assert.False(table.Reaches(Hub, ReachPacket.Of("west"), Now));
         Assert.True(Take(table, 1, []));
-        Assert.True(table.Reaches(Hub, "west", Now));
-        Assert.False(table.Reaches(("centre", "gw2"), "west", Now));
+        Assert.True(table.Reaches(Hub, ReachPacket.Of("west"), Now));
+        Assert.False(table.Reaches(("centre", "gw2"), ReachPacket.Of("west"), Now));
     }
 
     [Fact]
@@ -53,11 +53,11 @@ public sealed class ReachTests
         Assert.True(Take(table, 1, []));
         Assert.False(Take(table, 1, []));
         Assert.True(Take(table, 2, ["west"]));
-        Assert.False(table.Reaches(Hub, "west", Now));
-        Assert.True(table.Reaches(Hub, "east", Now));
+        Assert.False(table.Reaches(Hub, ReachPacket.Of("west"), Now));
+        Assert.True(table.Reaches(Hub, ReachPacket.Of("east"), Now));
         Assert.False(Take(table, 2, ["west"]));
         Assert.True(Take(table, 3, []));
-        Assert.True(table.Reaches(Hub, "west", Now));
+        Assert.True(table.Reaches(Hub, ReachPacket.Of("west"), Now));
     }
 
     [Fact]
@@ -72,11 +72,11 @@ public sealed class ReachTests
         Assert.False(table.Take(Hub, parts[0], Now));
         // A newer one that overtakes it, and of which a part is lost: nothing of either counts.
         Assert.False(table.Take(Hub, parts[1] with { Number = 3 }, Now));
-        Assert.True(table.Reaches(Hub, "c0", Now));
+        Assert.True(table.Reaches(Hub, ReachPacket.Of("c0"), Now));
         Assert.False(table.Take(Hub, parts[2], Now));
         Assert.False(table.Take(Hub, parts[0], Now));
         Assert.True(table.Take(Hub, parts[1], Now));
-        Assert.All(names, n => Assert.False(table.Reaches(Hub, n, Now)));
+        Assert.All(names, n => Assert.False(table.Reaches(Hub, ReachPacket.Of(n), Now)));
     }
 
     [Fact]
@@ -84,10 +84,10 @@ public sealed class ReachTests
     {
         var table = new ReachTable();
         Take(table, 1, []);
-        Assert.True(table.Reaches(Hub, "west", Now + ReachTable.Lifetime));
-        Assert.False(table.Reaches(Hub, "west", Now + ReachTable.Lifetime + TimeSpan.FromSeconds(1)));
+        Assert.True(table.Reaches(Hub, ReachPacket.Of("west"), Now + ReachTable.Lifetime));
+        Assert.False(table.Reaches(Hub, ReachPacket.Of("west"), Now + ReachTable.Lifetime + TimeSpan.FromSeconds(1)));
         table.Forget(Hub);
-        Assert.False(table.Reaches(Hub, "west", Now));
+        Assert.False(table.Reaches(Hub, ReachPacket.Of("west"), Now));
         Take(table, 1, []);
         table.Keep(new HashSet<(string, string)> { ("other", "gw1") });
         Assert.False(table.IsKnown(Hub, Now));

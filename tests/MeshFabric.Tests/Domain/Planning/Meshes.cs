@@ -52,15 +52,14 @@ static class Meshes
     {
         Clusters = facts.Clusters.Select(c => c with
         {
-            Labels = where(c.Name).Role is { Length: > 0 } role ? [new Label("role", role)] : [],
-            Location = new ClusterLocation("", where(c.Name).Region, ""),
+            Declared = [.. new[] { new Label(LabelSelector.RegionKey, where(c.Name).Region), new Label("role", where(c.Name).Role) }.Where(l => l.Value.Length > 0)],
         }).ToValueList(),
     };
 
     /// <summary>With the numbers that the control service gives the gateways of hubs; null when there are too many.</summary>
     public static MeshFacts? Numbered(MeshFacts facts)
     {
-        var changes = HubOrdinals.Changes(MeshGraph.Of(facts), out var excess);
+        var changes = HubOrdinals.Changes(MeshGraph.Of(facts), new HashSet<string>(), out var excess);
         return excess.Count > 0 ? null : facts with
         {
             Clusters = facts.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Ordinal = changes.GetValueOrDefault(g.Id, g.Ordinal) }).OrderBy(g => g.Ordinal).ToValueList() }).ToValueList(),

@@ -47,14 +47,29 @@ public sealed class TransitPlanTests
         Assert.Empty(config.Transits);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_is_for_a_cluster_without_gateways_is_refused_everywhere(bool isFullMesh)
+    {
+        var pending = Spokes with
+        {
+            Settings = isFullMesh ? MeshSettings.Default : Spokes.Settings,
+            Clusters = Spokes.Clusters.Select(c => c.Name == "borealis" ? c with { Gateways = [] } : c).ToValueList(),
+        };
+        Assert.All(new[] { "aurora", "centre" }, from => Assert.Empty(Meshes.Plan(pending, from).Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops));
+    }
+
     [Fact]
     public void No_hub_takes_a_far_prefix_for_its_own()
     {
         // The hub stands on 10.20.0.0/16 itself and is remapped, so spokes must address borealis by what the hub can tell apart.
         var facts = Meshes.Of(HubAndSpoke, ("aurora", 1, ["10.10.0.0/16"], "", ""), ("borealis", 1, ["10.20.0.0/16"], "", ""), ("centre", 1, ["10.20.0.0/16"], "hub", ""));
         var alias = facts.Clusters.Single(c => c.Name == "borealis").Prefixes.Single().Alias!;
-        Assert.Contains(Meshes.Plan(facts, "aurora").Routes, r => r.Destination == alias);
-        Assert.DoesNotContain(Meshes.Plan(facts, "aurora").Routes, r => r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.NotEmpty(Meshes.Plan(facts, "aurora").Routes.Single(r => r.Destination == alias).NextHops);
+        // What led there before is refused, or it would leave in clear.
+        Assert.Empty(Meshes.Plan(facts, "aurora").Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops);
+        Assert.Contains(Cidr.Parse("10.20.0.0/16"), Meshes.Plan(facts, "aurora").Firewall.RemotePrefixes);
     }
 
     [Fact]

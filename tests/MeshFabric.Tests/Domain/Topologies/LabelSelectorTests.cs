@@ -5,7 +5,10 @@ namespace MeshFabric.Tests.Domain.Topologies;
 
 public sealed class LabelSelectorTests
 {
-    static readonly ClusterFacts Aurora = new("c-1", "aurora", 1, ClusterKind.Kubernetes, new ClusterLocation("acme", "eu-west", ""), [new Label("env", "prod"), new Label("role", "hub")], [], []);
+    static readonly ClusterFacts Aurora = new("c-1", "aurora", 1, ClusterKind.Kubernetes, new ClusterLocation("acme", "eu-west", ""), [new Label("team", "blue")], [], [])
+    {
+        Declared = [new Label("env", "prod"), new Label(LabelSelector.RegionKey, "eu-west"), new Label("role", "hub")],
+    };
 
     [Theory]
     [InlineData("role=hub", true)]
@@ -22,9 +25,10 @@ public sealed class LabelSelectorTests
     [InlineData("role=hub,env in (stage, test)", false)]
     [InlineData("role=hub, env in (stage, prod), !tier", true)]
     [InlineData("meshfabric.io/name=aurora", true)]
-    [InlineData("meshfabric.io/kind in (kubernetes)", true)]
-    [InlineData("meshfabric.io/provider=acme,meshfabric.io/region=eu-west", true)]
-    [InlineData("meshfabric.io/zone", false)]
+    [InlineData("meshfabric.io/region=eu-west", true)]
+    // What its agents say, and nobody declared.
+    [InlineData("meshfabric.io/provider=acme", false)]
+    [InlineData("team=blue", false)]
     public void A_selector_chooses_as_kubectl_would(string text, bool chosen)
     {
         Assert.True(LabelSelector.TryParse(text, out var selector, out _));
@@ -32,6 +36,9 @@ public sealed class LabelSelectorTests
         // What is shown can be read again.
         Assert.Equal(selector, LabelSelector.Parse(selector.ToString()));
     }
+
+    [Fact]
+    public void A_selector_that_is_endless_is_refused() => Assert.False(LabelSelector.TryParse(string.Join(',', Enumerable.Range(0, 200).Select(i => $"label{i}")), out _, out _));
 
     [Theory]
     [InlineData("")]

@@ -11,6 +11,8 @@ public sealed class MeshGraphTests
         Meshes.Of(("a1", 1, []), ("a2", 1, []), ("ahub", 2, []), ("b1", 1, []), ("bhub", 1, []), ("bhub2", 1, []), ("lone", 1, [])),
         c => (c.Contains("hub", StringComparison.Ordinal) ? "hub" : "", c[0] switch { 'a' => "eu", 'b' => "us", _ => "" }));
 
+    static readonly HashSet<string> Nobody = [];
+
     static MeshGraph Of(Topology topology) => MeshGraph.Of(topology, Facts.Clusters);
 
     static ClusterFacts Named(string name) => Facts.Clusters.Single(c => c.Name == name);
@@ -87,19 +89,49 @@ public sealed class MeshGraphTests
     public void Gateways_of_a_hub_group_get_numbers_that_no_other_one_of_it_has()
     {
         var graph = Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") });
-        var changes = HubOrdinals.Changes(graph, out var excess);
+        var changes = HubOrdinals.Changes(graph, Nobody, out var excess);
         Assert.Empty(excess);
         // ahub has 0 and 1 and was first.
         Assert.Equal([("g-bhub-1", 2), ("g-bhub2-1", 3)], changes.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => (c.Key, c.Value)));
         var regions = Of(new Topology(TopologyKind.Regions) { Hubs = LabelSelector.Parse("role=hub") });
-        Assert.Equal([("g-bhub2-1", 1)], HubOrdinals.Changes(regions, out _).Select(c => (c.Key, c.Value)));
+        Assert.Equal([("g-bhub2-1", 1)], HubOrdinals.Changes(regions, Nobody, out _).Select(c => (c.Key, c.Value)));
+    }
+
+    [Fact]
+    public void Who_was_a_hub_before_keeps_its_number_whatever_its_name()
+    {
+        var graph = Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") });
+        var before = new HashSet<string>(["g-bhub2-1"], StringComparer.Ordinal);
+        Assert.Equal([("g-ahub-1", 2), ("g-bhub-1", 3)], HubOrdinals.Changes(graph, before, out _).OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => (c.Key, c.Value)));
+    }
+
+    [Fact]
+    public void Where_nothing_is_handed_on_numbers_do_not_matter() =>
+        Assert.Empty(HubOrdinals.Changes(Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub"), Transit = false }), Nobody, out _));
+
+    [Fact]
+    public void There_is_no_way_to_whom_has_no_gateway()
+    {
+        var pending = Facts.Clusters.Select(c => c.Name == "a2" ? c with { Gateways = [] } : c).ToList();
+        var graph = MeshGraph.Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") }, pending);
+        Assert.False(graph.AreConnected(pending.Single(c => c.Name == "a1"), pending.Single(c => c.Name == "a2")));
+    }
+
+    [Fact]
+    public void What_agents_say_of_their_cluster_makes_it_no_hub()
+    {
+        var told = Facts.Clusters.Select(c => c.Name == "a1" ? c with { Labels = [new Label("role", "hub")], Location = new ClusterLocation("", "us", "") } : c).ToList();
+        var graph = MeshGraph.Of(new Topology(TopologyKind.Regions) { Hubs = LabelSelector.Parse("role=hub") }, told);
+        var liar = told.Single(c => c.Name == "a1");
+        Assert.False(graph.IsHub(liar));
+        Assert.Equal("eu", graph.RegionOf(liar));
     }
 
     [Fact]
     public void A_hub_group_with_more_gateways_than_numbers_is_told_of_and_left_alone()
     {
         var facts = Meshes.Located(Meshes.Of(("a", 5, []), ("b", 4, [])), _ => ("hub", ""));
-        Assert.Empty(HubOrdinals.Changes(MeshGraph.Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") }, facts.Clusters), out var excess));
+        Assert.Empty(HubOrdinals.Changes(MeshGraph.Of(new Topology(TopologyKind.HubAndSpoke) { Hubs = LabelSelector.Parse("role=hub") }, facts.Clusters), Nobody, out var excess));
         Assert.Equal(["a", "b"], Assert.Single(excess).Select(c => c.Name));
     }
 }
