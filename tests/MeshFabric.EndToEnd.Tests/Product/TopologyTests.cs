@@ -106,6 +106,8 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
         Assert.Contains("gw1 by westhub/gw1", ping, StringComparison.Ordinal);
         Assert.Contains("0 failed", (await places.Mesh.TryMfctlAsync(Cancellation, "verify", "east", "west")) is var verified ? verified.Output + verified.Error : "", StringComparison.Ordinal);
         await BulkTransfer.BothWaysAsync(places.East, places.West, places.WestSeenFromEast, 4 << 20, Limit, Cancellation);
+        // Both spokes are peers of one device of a hub: it must not tell them to talk to each other.
+        Assert.DoesNotContain("Redirect", await places.Lab.ShellAsync("east-w1-p1", $"ping -c 5 -i 0.2 -W 2 {places.WestSeenFromEast}", Cancellation), StringComparison.Ordinal);
         Assert.Contains("{{\"easthub\"}}", await MfctlAsync("topology", "graph"), StringComparison.Ordinal);
     }
 

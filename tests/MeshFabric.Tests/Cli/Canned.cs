@@ -93,7 +93,8 @@ static class Canned
             new TopologyCluster("aurora", "hub", "eu-1", 1, 1, 0, []),
             new TopologyCluster("borealis", "spoke", "eu-1", 1, 0, 1, ["cirrus"]),
             new TopologyCluster("cirrus", "spoke", "", 0, 0, 12, ["aurora", "borealis"]),
-        ]) { Warnings = ["The region us has no hub: its clusters reach each other only."] });
+        ])
+        { Warnings = ["The region us has no hub: its clusters reach each other only."] });
 
     public static readonly ApplyResult Applied = new(false, 8, [new AppliedManifest("Topology", "mesh", "configured"), new AppliedManifest("Cluster", "aurora", "unchanged")],
         new TopologyDifference(3, 2, 0, 1, 1, [], ["borealis.gw1--cirrus.gw1"], ["aurora.gw1--borealis.gw1"], [new PathDifference("borealis", "cirrus", "direct", "by aurora")]));
