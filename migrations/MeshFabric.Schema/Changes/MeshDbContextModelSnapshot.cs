@@ -401,6 +401,15 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("jsonb")
                         .HasColumnName("relays");
 
+                    b.Property<long>("ReportNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("report_number");
+
+                    b.Property<string>("ReportSession")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("report_session");
+
                     b.Property<DateTimeOffset?>("ReportedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("reported_at");

@@ -17,6 +17,8 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, DeviceKe
     volatile bool _due = true;
     volatile bool _repeat;
     volatile bool _beat;
+    readonly string _session = Guid.NewGuid().ToString("n");
+    long _number;
     DateTimeOffset _lastHeartbeat;
     DateTimeOffset _lastComplete;
 
@@ -63,7 +65,8 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, DeviceKe
         try
         {
             sent = await link.SendAsync(
-                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)), cancellationToken);
+                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)) { Session = _session, Number = ++_number },
+                cancellationToken);
         }
         finally
         {

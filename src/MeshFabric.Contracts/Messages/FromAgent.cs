@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
@@ -39,7 +40,16 @@ public sealed record GatewayReported(
     bool Complete,
     ValueList<TunnelReport> Tunnels,
     ValueList<Finding> Findings,
-    GatewayActual? Actual);
+    GatewayActual? Actual)
+{
+    /// <summary>Of the agent's process; null from one that does not number its reports.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Session { get; init; }
+
+    /// <summary>From 1, in the order in which they were made: of one session a lower one than the last is older, and ignored, whatever order they come in.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long Number { get; init; }
+}
 
 /// <summary>Read back from the host, for <c>mfctl explain</c>.</summary>
 public sealed record GatewayActual(ValueList<ActualDevice> Devices, ValueList<ActualRoute> Routes, bool FirewallInPlace)

@@ -83,7 +83,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             // One report of a gateway after the other: two that found the same old state would both tell of its change.
             await db.Database.ExecuteSqlAsync($"SELECT 1 FROM gateways WHERE id = {gatewayId} FOR NO KEY UPDATE", token);
             var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, token);
-            if (gateway is not null)
+            if (gateway is not null && !IsOlder(gateway, message))
             {
                 moved = await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
                 hasOtherAddresses = gateway.Endpoints.Count == 0 && message.Actual is { } actual && !gateway.PrivateEndpoints.SequenceEqual(PrivateEndpoints(gateway, actual));
@@ -167,6 +167,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             .ExecuteUpdateAsync(a => a.SetProperty(r => r.Results, results), cancellationToken);
     }
 
+    // Several are handled at once, so the later one may be stored first.
+    static bool IsOlder(GatewayRow gateway, GatewayReported message) => message.Session is { } session && gateway.ReportSession == Short(session) && message.Number < gateway.ReportNumber;
+
     /// <summary>True when a gateway that can only dial out is seen elsewhere, or again, or no longer.</summary>
     static Task<bool> StoreReportAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)
     {
@@ -176,6 +179,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         gateway.FactsRevision = message.FactsRevision;
         gateway.AppliedRevision = message.AppliedRevision;
         gateway.Findings = message.Findings;
+        (gateway.ReportSession, gateway.ReportNumber) = (Short(message.Session ?? ""), message.Number);
         if (message.Complete)
         {
             gateway.Actual = message.Actual is null ? null : JsonSerializer.Serialize(message.Actual, MeshJson.Options);

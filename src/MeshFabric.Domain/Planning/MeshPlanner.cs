@@ -158,7 +158,7 @@ public static class MeshPlanner
             // Its own addresses stay reachable: it is probed as before.
             var carriers = hops.Where(h => !h.Gateway.Drained || hops.TrueForAll(o => o.Gateway.Drained)).Select(h => h.Hop).ToValueList();
             routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
-            // What it was addressed by before there were hubs between: nobody may follow it to wherever the host sends what it does not know.
+            // Refused: nobody may follow it to wherever the host sends what it does not know.
             routes.AddRange(remote.Unused.Select(p => Route(p, [])));
             routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers)));
         }

@@ -15,7 +15,7 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
     /// <summary>Of the cluster, as seen from here.</summary>
     public ValueList<Cidr> Beacons { get; init; } = [];
 
-    /// <summary>Other addresses of it, which lead nowhere from here as hubs are between; sorted.</summary>
+    /// <summary>What others address it by, which leads nowhere from here; sorted. A hub that does not know yet that it is one must not send it on in clear.</summary>
     public ValueList<Cidr> Unused { get; init; } = [];
 
     public IEnumerable<Cidr> Addresses => Prefixes.Concat(Unused).Concat(TunnelAddresses);
@@ -42,7 +42,7 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
             }
         }
 
-        var outside = graph.AreLinked(near, far) ? [] : far.Prefixes.SelectMany(p => new[] { p.Mesh, p.Alias }).OfType<Cidr>().Where(c => !seen.Contains(c) && !near.Prefixes.Any(own => own.Local.Overlaps(c)));
+        var outside = far.Prefixes.SelectMany(p => new[] { p.Mesh, p.Alias }).OfType<Cidr>().Where(c => !seen.Contains(c) && !near.Prefixes.Any(own => own.Local.Overlaps(c)));
         var carriers = HubOrdinals.Carrying(graph.Carriers(near, far)).OrderBy(c => c.Gateway.Ordinal).ToList();
         return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Unused = outside.Order().ToValueList(), Beacons = far.Gateways.Count > 1 ? BeaconsOf(far, near, graph) : [] };
     }

@@ -35,6 +35,18 @@ public sealed class ReportTests(PostgresServer postgres) : IAsyncLifetime
             Assert.Equal(1L, await PostgresServer.QueryAsync(_service.Database, $"SELECT count(*) FROM events WHERE type = '{type}'", Cancel));
         }
 
+        // Handled at once, they may be stored in another order than they were made.
+        foreach (var (number, state) in new[] { (2L, TunnelState.Connected), (1L, TunnelState.Down), (2L, TunnelState.Connected), (3L, TunnelState.Down) })
+        {
+            var report = new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", "borealis", "gw1", state, null, null, null, null, 0, 0)], [], null) { Session = "first", Number = number };
+            await _service.Inbox.OnGatewayReportedAsync(gateway, report, Cancel);
+            Assert.Equal(number == 3 ? "Down" : "Connected", await PostgresServer.QueryAsync(_service.Database, "SELECT state FROM tunnel_reports", Cancel));
+        }
+
+        // An agent that was started again numbers anew.
+        await _service.Inbox.OnGatewayReportedAsync(gateway, new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", "borealis", "gw1", TunnelState.Connected, null, null, null, null, 0, 0)], [], null) { Session = "second", Number = 1 }, Cancel);
+        Assert.Equal("Connected", await PostgresServer.QueryAsync(_service.Database, "SELECT state FROM tunnel_reports", Cancel));
+
         // That nobody answers any more says nothing of the gateway.
         foreach (var inside in new bool?[] { true, false, false, null, false, true })
         {
