@@ -16,6 +16,10 @@ public sealed partial class GatewayReconciler
     readonly Dictionary<(string Device, PublicKey Peer), EndpointChoice> _choices = [];
     readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
 
+    // Of the last turn; null before the first.
+    int? _ordinal;
+    bool _isRenumbered;
+
     readonly KeyChanges _changes = new();
     readonly HandshakeClock _handshakes = new(time);
 
@@ -101,6 +105,11 @@ public sealed partial class GatewayReconciler
             _seen[peer.PublicKey] = peer.Endpoint!;
         }
 
+        if (_isRenumbered)
+        {
+            await ForgetThoseThatMovedAsync(device, own, before, now, cancellationToken);
+        }
+
         var wanted = Wanted(device, own, before, now);
         if (Kicked(device, before, now) is { Count: > 0 } kicked)
         {
@@ -108,6 +117,25 @@ public sealed partial class GatewayReconciler
         }
 
         await backend.ConfigureAsync(device.Name, wanted, cancellationToken);
+    }
+
+    // They answer at other devices and ports from now on, which know nothing of the sessions that there are: whoever starts handshakes begins anew. Those who start theirs find us.
+    async Task ForgetThoseThatMovedAsync(TunnelDevice device, PrivateKey own, Dictionary<PublicKey, PeerState> before, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var moved = device.Peers.Where(p => p.Initiates && before.ContainsKey(p.PublicKey)).Select(p => p.PublicKey).ToHashSet();
+        if (moved.Count == 0)
+        {
+            return;
+        }
+
+        var wanted = Wanted(device, own, before, now);
+        await backend.ConfigureAsync(device.Name, wanted with { Peers = wanted.Peers.Where(p => !moved.Contains(p.PublicKey)).ToValueList() }, cancellationToken);
+        foreach (var peer in moved)
+        {
+            before.Remove(peer);
+            _choices.Remove((device.Name, peer));
+            _kicks.Remove((device.Name, peer));
+        }
     }
 
     DeviceConfig Wanted(TunnelDevice device, PrivateKey own, Dictionary<PublicKey, PeerState> before, DateTimeOffset now)

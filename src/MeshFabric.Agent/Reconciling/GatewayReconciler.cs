@@ -71,6 +71,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
         });
         await TryAsync(failures, () => ApplyFirewallAsync(config, checkFirewall, cancellationToken));
         _seen.Clear();
+        (_isRenumbered, _ordinal) = (_ordinal is { } ordinal && ordinal != config.Ordinal, config.Ordinal);
         var states = new Dictionary<string, DeviceState>();
         var made = new List<string>();
         foreach (var device in config.Devices)

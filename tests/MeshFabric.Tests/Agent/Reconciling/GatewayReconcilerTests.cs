@@ -50,6 +50,25 @@ public sealed class GatewayReconcilerTests
     }
 
     [Fact]
+    public async Task A_gateway_with_another_number_begins_anew_with_all_by_the_ports_that_answer_it_then()
+    {
+        var facts = Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 1, ["10.20.0.0/16"]));
+        // Whoever starts handshakes.
+        var own = new[] { "aurora", "borealis" }.Single(c => Meshes.Plan(facts, c).Devices.Single().Peers.Single().Initiates);
+        var reconciler = New();
+        await TurnAsync(reconciler, Meshes.Plan(facts, own));
+        var moved = facts with { Clusters = facts.Clusters.Select(c => c.Name == own ? c with { Gateways = c.Gateways.Select(g => g with { Ordinal = 2 }).ToValueList() } : c).ToValueList() };
+        var config = Meshes.Plan(moved, own);
+        await TurnAsync(reconciler, config);
+        var peer = (await _host.WireGuard.Open().ReadAsync("mf0", TestContext.Current.CancellationToken)).Peers.Single();
+        Assert.Equal(config.Devices.Single().Peers.Single().Endpoints.Single().Port, peer.Endpoint?.Port);
+        Assert.Equal(51822, peer.Endpoint?.Port);
+        var before = _host.WireGuard.Changes;
+        await TurnAsync(reconciler, config);
+        Assert.Equal(before, _host.WireGuard.Changes);
+    }
+
+    [Fact]
     public async Task A_relay_lets_in_those_that_its_own_tunnels_know()
     {
         var facts = Meshes.Hidden(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 1, ["10.20.0.0/16"]), ("hub", 1, ["10.30.0.0/16"])), "aurora", "borealis");
