@@ -11,6 +11,9 @@ ROUNDS ?=
 export KUBERNETES ROUNDS
 
 .DEFAULT_GOAL := help
+# Programs that are killed would leave what debuggers connect to in /tmp.
+export DOTNET_EnableDiagnostics ?= 0
+
 .PHONY: images help build test test-kernel chaos bench demo demo-down lab lab-down format clean packages kubernetes-binaries
 
 help: ## This list

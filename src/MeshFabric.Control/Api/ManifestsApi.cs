@@ -40,7 +40,7 @@ public static class ManifestsApi
         var caller = TokenAuthentication.CallerOf(context);
         var (before, after, applied) = await facts.ChangeAsync(async change =>
         {
-            var before = await change.BeforeAsync();
+            var before = await change.BeforeAsync(cancellationToken);
             var applied = await ManifestChanges.ApplyAsync(change, declared.ConvertAll(d => d!), caller, cancellationToken);
             await change.SettleAsync(cancellationToken);
             return (before, await FactsStore.LoadAsync(change.Db, cancellationToken), applied);

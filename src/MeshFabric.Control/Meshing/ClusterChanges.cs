@@ -26,7 +26,7 @@ public static class ClusterChanges
         var row = new ClusterRow { Id = Ids.New("c"), Name = name, CreatedAt = change.Now, AdvertisesServices = advertiseServices, DeclaredLabels = declared.ToDictionary() };
         change.Db.Clusters.Add(row);
         change.Touch(row);
-        change.Renumber(row);
+        await change.RenumberAsync(row, cancellationToken);
         var findings = await DescribeAsync(change, row, inventory, caller.Actor, cancellationToken);
         if (findings.Any(f => f.Severity == FindingSeverity.Error))
         {
@@ -92,8 +92,8 @@ public static class ClusterChanges
             throw Refusal.Conflict("too-many-labels", $"Cluster {name} would have {labels.Count} declared labels, and {MaxLabels} is the most there can be. Take some away: mfctl cluster label {name} KEY-");
         }
 
+        await change.RenumberAsync(row, cancellationToken);
         row.DeclaredLabels = labels;
-        change.Renumber(row);
         change.Touch(row);
         change.Event("cluster-labelled", "info", $"cluster/{name}", caller.Actor, $"The labels declared for {name}: {(labels.Count == 0 ? "none" : string.Join(", ", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")))}.");
         change.Audit(caller, "cluster.label", $"cluster/{name}", Json(before), Json(labels));
@@ -192,15 +192,7 @@ public static class ClusterChanges
             throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
         }
 
-        if (replaced is null)
-        {
-            change.Renumber(cluster);
-        }
-        else
-        {
-            change.Renumber();
-        }
-
+        await change.RenumberAsync(replaced is null ? cluster : null, cancellationToken);
         var row = await AddAsync(change, cluster, request, cancellationToken);
         change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled.");
         change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));

@@ -53,7 +53,7 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
             await using var db = await contexts.CreateDbContextAsync(token);
             await using var transaction = await db.Database.BeginTransactionAsync(token);
             var mesh = await db.Mesh.FromSql($"SELECT * FROM mesh WHERE id = 1 FOR UPDATE").SingleAsync(token);
-            var open = new FactsChange(db, mesh, time.GetUtcNow(), () => LoadAsync(token));
+            var open = new FactsChange(db, mesh, time.GetUtcNow());
             var result = await change(open);
             await open.SettleAsync(token);
             if (isDryRun)
@@ -75,7 +75,7 @@ public sealed class FactsStore(IDbContextFactory<MeshDbContext> contexts, TimePr
 }
 
 /// <summary>One change of facts while its transaction is open.</summary>
-public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset now, Func<Task<MeshFacts>> loadBefore)
+public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset now)
 {
     public MeshDbContext Db => db;
     public MeshSettings Settings => mesh.Settings;
@@ -87,13 +87,13 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
     public bool ChangesFacts { get; private set; }
 
     bool _keysAreRenewed;
-    Task<MeshFacts>? _before;
+    MeshFacts? _before;
 
     /// <summary>What is known of gateways that can only dial out is up to date with this change.</summary>
     public bool HiddenAreSettled { get; set; }
 
-    /// <summary>The facts before this change. Read beside it: the locked row lets nobody else change them.</summary>
-    public Task<MeshFacts> BeforeAsync() => _before ??= loadBefore();
+    /// <summary>The facts before this change; first asked for before anything of it is saved.</summary>
+    public async Task<MeshFacts> BeforeAsync(CancellationToken cancellationToken) => _before ??= await FactsStore.LoadAsync(db, cancellationToken);
 
     /// <summary>Who is a hub, or which gateways hubs have, may be another thing by this change.</summary>
     public bool Renumbers { get; private set; }
@@ -101,19 +101,27 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
     /// <summary>Clusters of which this change may not make a hub group have too many gateways; null: any.</summary>
     public HashSet<string>? Enlarged { get; private set; } = [];
 
-    /// <param name="cluster">Whose hub group this change may enlarge.</param>
-    public void Renumber(ClusterRow cluster)
+    /// <param name="enlarged">Whose hub group this change may enlarge; null: none is.</param>
+    public async Task RenumberAsync(ClusterRow? enlarged, CancellationToken cancellationToken)
     {
         Renumbers = true;
-        Enlarged?.Add(cluster.Id);
+        if (enlarged is not null)
+        {
+            Enlarged?.Add(enlarged.Id);
+        }
+
+        if (HasHubs)
+        {
+            await BeforeAsync(cancellationToken);
+        }
     }
 
-    /// <summary>No hub group is enlarged.</summary>
-    public void Renumber() => Renumbers = true;
+    public bool HasHubs => mesh.Settings.Topology?.Kind is TopologyKind.HubAndSpoke or TopologyKind.Regions;
 
     /// <param name="topology">Null: full mesh.</param>
-    public void SetTopology(Topology? topology)
+    public async Task SetTopologyAsync(Topology? topology, CancellationToken cancellationToken)
     {
+        await BeforeAsync(cancellationToken);
         ChangesFacts = true;
         (Renumbers, Enlarged) = (true, null);
         mesh.Settings = mesh.Settings with { Topology = topology };

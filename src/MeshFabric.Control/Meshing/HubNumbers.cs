@@ -12,14 +12,14 @@ static class HubNumbers
     /// <exception cref="Refusal">This change gives a hub group too many gateways.</exception>
     public static async Task ApplyAsync(FactsChange change, CancellationToken cancellationToken)
     {
-        if (!change.Renumbers || change.Settings.Topology?.Kind is not (TopologyKind.HubAndSpoke or TopologyKind.Regions))
+        if (!change.Renumbers || !change.HasHubs)
         {
             return;
         }
 
         await change.Db.SaveChangesAsync(cancellationToken);
         var rows = await FactsStore.Clusters(change.Db).ToDictionaryAsync(c => c.Id, cancellationToken);
-        var before = MeshGraph.Of(await change.BeforeAsync()).HubGroups.SelectMany(g => g).SelectMany(c => c.Gateways).Select(g => g.Id).ToHashSet(StringComparer.Ordinal);
+        var before = MeshGraph.Of(await change.BeforeAsync(cancellationToken)).HubGroups.SelectMany(g => g).SelectMany(c => c.Gateways).Select(g => g.Id).ToHashSet(StringComparer.Ordinal);
         var changes = HubOrdinals.Changes(MeshGraph.Of(change.Settings.Topology, rows.Values.Select(r => r.ToFacts())), before, out var excess);
         if (excess.FirstOrDefault(g => change.Enlarged is not { } enlarged || g.Any(c => enlarged.Contains(c.Id))) is { } group)
         {

@@ -32,7 +32,7 @@ public static class ManifestChanges
         {
             applied.Add(one switch
             {
-                DeclaredObject.OfTopology topology => Apply(change, topology.Topology, caller),
+                DeclaredObject.OfTopology topology => await ApplyAsync(change, topology.Topology, caller, cancellationToken),
                 DeclaredObject.OfCluster cluster => await ApplyAsync(change, cluster, caller, cancellationToken),
                 _ => throw new InvalidOperationException($"nobody applies {one}"),
             });
@@ -41,7 +41,7 @@ public static class ManifestChanges
         return applied;
     }
 
-    static AppliedManifest Apply(FactsChange change, Topology wanted, Caller caller)
+    static async Task<AppliedManifest> ApplyAsync(FactsChange change, Topology wanted, Caller caller, CancellationToken cancellationToken)
     {
         var before = change.Settings.Topology ?? Topology.FullMesh;
         if (before == wanted)
@@ -49,7 +49,7 @@ public static class ManifestChanges
             return new AppliedManifest("Topology", TopologyResource.TheName, "unchanged");
         }
 
-        change.SetTopology(wanted == Topology.FullMesh ? null : wanted);
+        await change.SetTopologyAsync(wanted == Topology.FullMesh ? null : wanted, cancellationToken);
         var (was, isNow) = (TopologyView.SpecOf(before), TopologyView.SpecOf(wanted));
         change.Event("topology-changed", "info", "topology/mesh", caller.Actor, $"The topology of the mesh is {isNow.Type}{(isNow.Hubs is null ? "" : $" with the hubs '{isNow.Hubs}'")}; it was {was.Type}.");
         change.Audit(caller, "topology.update", "topology/mesh", Json(was), Json(isNow));
