@@ -65,7 +65,7 @@ public sealed class MeshView
             new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, Labels(row)),
             new ClusterSpec(row.Kind, row.Provider, row.Region, row.Zone,
                 facts.Prefixes.Where(p => !p.Services).Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList())
-            { AdvertiseServices = row.AdvertisesServices, Beacons = facts.Beacons.Select(b => b.Address.ToString()).ToList() },
+            { AdvertiseServices = row.AdvertisesServices, Beacons = facts.Beacons.Select(b => b.Address.ToString()).ToValueList() },
             new ClusterStatus(state, row.FactsRevision, facts.Prefixes, row.Gateways.Count, heard, connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)) { Networking = row.Networking });
     }
 

@@ -24,7 +24,7 @@ public sealed record ClusterSpec(
     public bool AdvertiseServices { get; init; }
 
     /// <summary>Addresses inside <see cref="PodCidrs"/> that answer pings: others probe them through each of its gateways, and leave one that does not reach them.</summary>
-    public IReadOnlyList<string> Beacons { get; init; } = [];
+    public ValueList<string> Beacons { get; init; } = [];
 }
 
 /// <param name="State">pending (no gateway yet), connected, degraded, unreachable.</param>
