@@ -190,9 +190,11 @@ public sealed class GatewayRow
     public int TunnelsWanted { get; set; }
     public ValueList<Finding> Findings { get; set; } = [];
 
-    /// <summary>Of the last report that counted, as its agent numbers them; empty: it does not.</summary>
+    // Of the last report and the last inventory that counted, as its agent numbers them; empty: it does not.
     public string ReportSession { get; set; } = "";
     public long ReportNumber { get; set; }
+    public string InventorySession { get; set; } = "";
+    public long InventoryNumber { get; set; }
 
     /// <summary>JSON of the agent's last complete reading of its host, or null.</summary>
     public string? Actual { get; set; }

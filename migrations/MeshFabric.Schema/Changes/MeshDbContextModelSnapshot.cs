@@ -322,6 +322,15 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("integer")
                         .HasColumnName("held_epoch");
 
+                    b.Property<long>("InventoryNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("inventory_number");
+
+                    b.Property<string>("InventorySession")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("inventory_session");
+
                     b.Property<string>("JoinTokenId")
                         .IsRequired()
                         .HasColumnType("text")

@@ -17,6 +17,8 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
 
     readonly ILogger _log = logs.CreateLogger<InventoryReporter>();
     readonly WakeSignal _signal = new();
+    readonly string _session = Guid.NewGuid().ToString("n");
+    long _number;
     volatile ClusterInventory? _wanted;
     volatile ClusterInventory? _sent;
     volatile IInventorySource? _source;
@@ -80,7 +82,7 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
         while (!cancellationToken.IsCancellationRequested)
         {
             var (wanted, sent) = (_wanted, _sent);
-            if (wanted is not null && wanted != sent && link.IsConnected && await link.SendAsync(new InventoryReported(wanted), cancellationToken))
+            if (wanted is not null && wanted != sent && link.IsConnected && await link.SendAsync(new InventoryReported(wanted) { Session = _session, Number = ++_number }, cancellationToken))
             {
                 _sent = wanted;
             }

@@ -65,7 +65,16 @@ public sealed record ActualPeer(PublicKey PublicKey, UdpEndpoint? Endpoint, Valu
 public sealed record ActualRoute(Cidr Destination, ValueList<string> Devices);
 
 /// <summary>What an agent saw of its own cluster; sent whole when it changed.</summary>
-public sealed record InventoryReported(ClusterInventory Inventory);
+public sealed record InventoryReported(ClusterInventory Inventory)
+{
+    /// <summary>Of the agent's process; null from one that does not number its reports.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Session { get; init; }
+
+    /// <summary>As of <see cref="GatewayReported.Number"/>, in a row of their own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long Number { get; init; }
+}
 
 /// <summary>Answer to <see cref="ProbeTunnels"/>.</summary>
 public sealed record ProbeCompleted(string ProbeId, ValueList<ProbeResult> Results);

@@ -83,7 +83,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
             // One report of a gateway after the other: two that found the same old state would both tell of its change.
             await db.Database.ExecuteSqlAsync($"SELECT 1 FROM gateways WHERE id = {gatewayId} FOR NO KEY UPDATE", token);
             var gateway = await db.Gateways.Include(g => g.Cluster).SingleOrDefaultAsync(g => g.Id == gatewayId, token);
-            if (gateway is not null && !IsOlder(gateway, message))
+            if (gateway is not null && !IsOlder(message.Session, message.Number, gateway.ReportSession, gateway.ReportNumber))
             {
                 moved = await StoreReportAsync(db, gateway, message, time.GetUtcNow(), token);
                 hasOtherAddresses = gateway.Endpoints.Count == 0 && message.Actual is { } actual && !gateway.PrivateEndpoints.SequenceEqual(PrivateEndpoints(gateway, actual));
@@ -131,8 +131,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         await facts.ChangeAsync(async change =>
         {
             var gateway = await change.Db.Gateways.SingleOrDefaultAsync(g => g.Id == gatewayId, cancellationToken);
-            if (gateway is not null)
+            if (gateway is not null && !IsOlder(message.Session, message.Number, gateway.InventorySession, gateway.InventoryNumber))
             {
+                (gateway.InventorySession, gateway.InventoryNumber) = (Short(message.Session ?? ""), message.Number);
                 var cluster = await FactsStore.Clusters(change.Db).SingleAsync(c => c.Id == gateway.ClusterId, cancellationToken);
                 if (Refused(message) is { } reason)
                 {
@@ -168,7 +169,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     }
 
     // Several are handled at once, so the later one may be stored first.
-    static bool IsOlder(GatewayRow gateway, GatewayReported message) => message.Session is { } session && gateway.ReportSession == Short(session) && message.Number < gateway.ReportNumber;
+    static bool IsOlder(string? session, long number, string lastSession, long lastNumber) => session is not null && lastSession == Short(session) && number < lastNumber;
 
     /// <summary>True when a gateway that can only dial out is seen elsewhere, or again, or no longer.</summary>
     static Task<bool> StoreReportAsync(MeshDbContext db, GatewayRow gateway, GatewayReported message, DateTimeOffset now, CancellationToken cancellationToken)

@@ -1,6 +1,8 @@
 using System.Net;
 using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Tunnels;
+using MeshFabric.Net;
 using MeshFabric.Server.Tests.Services;
 
 namespace MeshFabric.Server.Tests.Control;
@@ -41,6 +43,13 @@ public sealed class ReportTests(PostgresServer postgres) : IAsyncLifetime
             var report = new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", "borealis", "gw1", state, null, null, null, null, 0, 0)], [], null) { Session = "first", Number = number };
             await _service.Inbox.OnGatewayReportedAsync(gateway, report, Cancel);
             Assert.Equal(number == 3 ? "Down" : "Connected", await PostgresServer.QueryAsync(_service.Database, "SELECT state FROM tunnel_reports", Cancel));
+        }
+
+        foreach (var (number, cidr) in new[] { (2L, "10.12.0.0/16"), (1L, "10.11.0.0/16") })
+        {
+            var inventory = new ClusterInventory(ClusterKind.Site, ClusterLocation.Unknown, [], [Cidr.Parse(cidr)], [], "", []);
+            await _service.Inbox.OnInventoryReportedAsync(gateway, new InventoryReported(inventory) { Session = "first", Number = number }, Cancel);
+            Assert.Equal("10.12.0.0/16", (await _service.FactsAsync(Cancel)).Clusters.Single(c => c.Name == "aurora").Prefixes.Single().Local.ToString());
         }
 
         // An agent that was started again numbers anew.

@@ -11,6 +11,20 @@ namespace MeshFabric.Schema.Changes
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.AddColumn<long>(
+                name: "inventory_number",
+                table: "gateways",
+                type: "bigint",
+                nullable: false,
+                defaultValue: 0L);
+
+            migrationBuilder.AddColumn<string>(
+                name: "inventory_session",
+                table: "gateways",
+                type: "text",
+                nullable: false,
+                defaultValue: "");
+
+            migrationBuilder.AddColumn<long>(
                 name: "report_number",
                 table: "gateways",
                 type: "bigint",
@@ -28,6 +42,14 @@ namespace MeshFabric.Schema.Changes
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropColumn(
+                name: "inventory_number",
+                table: "gateways");
+
+            migrationBuilder.DropColumn(
+                name: "inventory_session",
+                table: "gateways");
+
             migrationBuilder.DropColumn(
                 name: "report_number",
                 table: "gateways");

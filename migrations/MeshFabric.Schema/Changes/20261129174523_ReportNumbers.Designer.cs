@@ -14,7 +14,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace MeshFabric.Schema.Changes
 {
     [DbContext(typeof(MeshDbContext))]
-    [Migration("20261129170638_ReportNumbers")]
+    [Migration("20261129174523_ReportNumbers")]
     partial class ReportNumbers
     {
         /// <inheritdoc />
@@ -324,6 +324,15 @@ namespace MeshFabric.Schema.Changes
                     b.Property<int?>("HeldEpoch")
                         .HasColumnType("integer")
                         .HasColumnName("held_epoch");
+
+                    b.Property<long>("InventoryNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("inventory_number");
+
+                    b.Property<string>("InventorySession")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("inventory_session");
 
                     b.Property<string>("JoinTokenId")
                         .IsRequired()
