@@ -37,6 +37,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             var addresses = _netlink.Addresses();
             var links = new Dictionary<string, int>();
             var v6 = new HashSet<string>();
+            var gone = new List<Gone>();
             foreach (var device in new[] { config.Overlay, config.ServiceOverlay }.OfType<OverlayDevice>())
             {
                 var link = Device(device, present, addresses);
@@ -45,7 +46,7 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
                     v6.Add(device.Name);
                 }
 
-                Neighbours(link.Index, device.Peers, v6.Contains(device.Name));
+                gone.Add(Neighbours(link.Index, device.Peers, v6.Contains(device.Name)));
                 links[device.Name] = link.Index;
             }
 
@@ -55,6 +56,8 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             PolicyRules.Apply(_netlink, Protocol, config.Rules.Where(r => v6AtAll || r.IsIPv4).Select(r => r.Mark == 0
                 ? new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, 0, Protocol)
                 : new PolicyRule((uint)r.Priority, r.IsIPv4, (uint)r.Table, r.InputDevice, r.Source, null, (uint)r.Mark, Protocol, NodePlanner.MarkMask)));
+            // After the routes by them: a packet that still takes one would have the kernel look for that neighbour, and keep that it was not found.
+            gone.ForEach(Forget);
             foreach (var left in present.Where(l => Names.Contains(l.Name) && !links.ContainsKey(l.Name) && l.Vxlan is not null))
             {
                 _netlink.DeleteLink(left.Index);
@@ -136,7 +139,24 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
         return index is { } found ? others[found].Mtu : fallback;
     }
 
-    void Neighbours(int link, ValueList<OverlayPeer> peers, bool v6)
+    sealed record Gone(IReadOnlyList<Neighbour> Neighbours, IReadOnlyList<ForwardingEntry> Entries);
+
+    void Forget(Gone gone)
+    {
+        foreach (var neighbour in gone.Neighbours)
+        {
+            _netlink.DeleteNeighbour(neighbour);
+        }
+
+        foreach (var entry in gone.Entries)
+        {
+            _netlink.DeleteForwardingEntry(entry);
+        }
+    }
+
+    /// <summary>Adds what is missing.</summary>
+    /// <returns>What is too many.</returns>
+    Gone Neighbours(int link, ValueList<OverlayPeer> peers, bool v6)
     {
         var neighbours = peers.SelectMany(p => new[] { p.Host, p.Hop6 }.Where(a => v6 || a.AddressFamily == AddressFamily.InterNetwork).Select(a => new Neighbour(link, a, PhysicalAddress.Parse(p.HardwareAddress)))).ToList();
         var entries = peers.Select(p => new ForwardingEntry(link, PhysicalAddress.Parse(p.HardwareAddress), p.Host)).ToList();
@@ -151,15 +171,9 @@ public sealed class LinuxOverlay : IOverlay, IDisposable
             _netlink.AddNeighbour(neighbour);
         }
 
-        foreach (var neighbour in presentNeighbours.Where(n => !neighbours.Exists(w => w.Address.Equals(n.Address))))
-        {
-            _netlink.DeleteNeighbour(neighbour);
-        }
-
-        foreach (var entry in presentEntries.Where(e => !entries.Exists(w => w.HardwareAddress.Equals(e.HardwareAddress))))
-        {
-            _netlink.DeleteForwardingEntry(entry);
-        }
+        return new Gone(
+            presentNeighbours.Where(n => !neighbours.Exists(w => w.Address.Equals(n.Address))).ToList(),
+            presentEntries.Where(e => !entries.Exists(w => w.HardwareAddress.Equals(e.HardwareAddress))).ToList());
     }
 
     void Routes(Dictionary<string, int> links, IEnumerable<OverlayRoute> routes, IEnumerable<Cidr> refused)
