@@ -24,7 +24,7 @@ static class ReachPacket
 
     public static bool IsRequest(ReadOnlySpan<byte> payload) => payload.SequenceEqual(Asked);
 
-    /// <summary>What stands for a cluster: the first half of half a SHA-256 of its name.</summary>
+    /// <summary>What stands for a cluster: the first 8 bytes of the SHA-256 of its name.</summary>
     public static ulong Of(string cluster) => BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(cluster)));
 
     public static IEnumerable<byte[]> Answer(uint number, IReadOnlyCollection<ulong> unreached)
