@@ -9,8 +9,6 @@ namespace MeshFabric.Control.Api;
 public sealed record Body<T>(T Value) : IBindableFromHttpContext<Body<T>>, IEndpointParameterMetadataProvider
     where T : class
 {
-    static readonly JsonSerializerOptions Strict = new(MeshJson.Options) { AllowDuplicateProperties = false };
-
     static async ValueTask<Body<T>?> IBindableFromHttpContext<Body<T>>.BindAsync(HttpContext context, ParameterInfo parameter)
     {
         if (!context.Request.HasJsonContentType())
@@ -21,7 +19,7 @@ public sealed record Body<T>(T Value) : IBindableFromHttpContext<Body<T>>, IEndp
 
         try
         {
-            return await JsonSerializer.DeserializeAsync<T>(context.Request.Body, Strict, context.RequestAborted) is { } value
+            return await JsonSerializer.DeserializeAsync<T>(context.Request.Body, MeshJson.Strict, context.RequestAborted) is { } value
                 ? new Body<T>(value)
                 : throw Malformed("", "an object is needed, not null");
         }

@@ -11,8 +11,6 @@ public static class ManifestsApi
     // Each is looked up while nobody else may change anything.
     const int MostManifests = 200;
 
-    static readonly JsonSerializerOptions Strict = new(MeshJson.Options) { AllowDuplicateProperties = false };
-
     public static void MapManifests(this IEndpointRouteBuilder api)
     {
         api.MapGet("/topology", GetAsync).WithName("GetTopology").WithTags("Topology").WithSummary("Who has tunnels to whom, as declared, and what that is for the clusters that there are");
@@ -82,7 +80,7 @@ public static class ManifestsApi
     {
         try
         {
-            return manifest.Spec is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } spec ? spec.Deserialize<T>(Strict)! : JsonSerializer.Deserialize<T>("{}", Strict);
+            return manifest.Spec is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } spec ? spec.Deserialize<T>(MeshJson.Strict)! : JsonSerializer.Deserialize<T>("{}", MeshJson.Strict);
         }
         catch (JsonException e)
         {
