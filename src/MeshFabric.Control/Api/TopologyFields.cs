@@ -25,7 +25,7 @@ static class TopologyFields
             return Topology.FullMesh;
         }
 
-        var withHubs = kind is TopologyKind.HubAndSpoke or TopologyKind.Regions;
+        var withHubs = new Topology(kind.Value).HasHubs;
         Only(withHubs, spec!.Hubs, "hubs", "hub-and-spoke and regions");
         Only(withHubs, spec.Transit, "transit", "hub-and-spoke and regions");
         Only(kind == TopologyKind.Regions, spec.RegionLabel, "regionLabel", "regions");

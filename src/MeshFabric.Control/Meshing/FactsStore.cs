@@ -116,7 +116,7 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
         }
     }
 
-    public bool HasHubs => mesh.Settings.Topology?.Kind is TopologyKind.HubAndSpoke or TopologyKind.Regions;
+    public bool HasHubs => mesh.Settings.Topology is { HasHubs: true };
 
     /// <param name="topology">Null: full mesh.</param>
     public async Task SetTopologyAsync(Topology? topology, CancellationToken cancellationToken)

@@ -20,12 +20,11 @@ public static class TopologyView
 
     public static TopologySpec SpecOf(Topology topology)
     {
-        var hubs = topology.Kind is TopologyKind.HubAndSpoke or TopologyKind.Regions;
         return new TopologySpec(
             NameOf(topology.Kind),
-            hubs ? $"{topology.Hubs}" : null,
+            topology.HasHubs ? $"{topology.Hubs}" : null,
             topology.Kind == TopologyKind.Regions ? topology.RegionLabel : null,
-            hubs ? topology.Transit : null,
+            topology.HasHubs ? topology.Transit : null,
             topology.Kind == TopologyKind.Pairs ? topology.Pairs.Select(p => new TopologyPair($"{p.Between}", $"{p.And}")).ToList() : null);
     }
 
@@ -42,7 +41,7 @@ public static class TopologyView
         var others = facts.Clusters.Where(c => c.Id != cluster.Id).ToList();
         var linked = others.Count(c => graph.AreLinked(cluster, c));
         var unreached = others.Where(c => !graph.AreConnected(cluster, c)).ToList();
-        var role = facts.Settings.Topology?.Kind is not (TopologyKind.HubAndSpoke or TopologyKind.Regions) ? "peer" : graph.IsHub(cluster) ? "hub" : "spoke";
+        var role = facts.Settings.Topology is not { HasHubs: true } ? "peer" : graph.IsHub(cluster) ? "hub" : "spoke";
         return new TopologyCluster(cluster.Name, role, graph.RegionOf(cluster), linked, others.Count - linked - unreached.Count, unreached.Count,
             unreached.Select(c => c.Name).Order(StringComparer.Ordinal).Take(TopologyCluster.MostNames).ToList());
     }
@@ -50,7 +49,7 @@ public static class TopologyView
     /// <summary>What is probably not meant.</summary>
     public static IReadOnlyList<string> Warnings(MeshFacts facts)
     {
-        if (facts.Settings.Topology is not { Kind: TopologyKind.HubAndSpoke or TopologyKind.Regions } topology)
+        if (facts.Settings.Topology is not { HasHubs: true } topology)
         {
             return [];
         }

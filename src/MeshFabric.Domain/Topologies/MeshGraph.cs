@@ -130,7 +130,7 @@ public sealed class MeshGraph
     // Hub groups, one after the other; empty where none is needed, and where one that is needed, or an end, has no gateway.
     List<IReadOnlyList<ClusterFacts>> Way(ClusterFacts near, ClusterFacts far)
     {
-        if (!_topology.Transit || _topology.Kind is not (TopologyKind.HubAndSpoke or TopologyKind.Regions) || near.Id == far.Id || near.Gateways.Count == 0 || far.Gateways.Count == 0 || AreLinked(near, far))
+        if (!_topology.Transit || !_topology.HasHubs || near.Id == far.Id || near.Gateways.Count == 0 || far.Gateways.Count == 0 || AreLinked(near, far))
         {
             return [];
         }

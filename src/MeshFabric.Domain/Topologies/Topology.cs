@@ -12,6 +12,10 @@ public sealed record Topology(TopologyKind Kind)
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LabelSelector? Hubs { get; init; }
 
+    /// <summary>Whether it is of a kind that has hubs, even if no cluster is one.</summary>
+    [JsonIgnore]
+    public bool HasHubs => Kind is TopologyKind.HubAndSpoke or TopologyKind.Regions;
+
     /// <summary>The label whose value is a cluster's region. Of regions.</summary>
     public string RegionLabel { get; init; } = LabelSelector.RegionKey;
 
