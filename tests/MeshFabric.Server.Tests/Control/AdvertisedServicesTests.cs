@@ -35,7 +35,7 @@ public sealed class AdvertisedServicesTests(PostgresServer postgres) : IAsyncLif
 
         var off = await ReadAsync(await PatchAsync("""{"spec":{"advertiseServices":false}}"""));
         Assert.DoesNotContain(off.Status.Prefixes, p => p.Services);
-        var events = (await _service.Admin.GetFromJsonAsync<Page<EventResource>>("/api/v1/events?limit=50", MeshJson.Options, Cancel))!.Items;
+        var events = await _service.EventsAsync(Cancel);
         Assert.Equal(2, events.Count(e => e.Type == "cluster-changed"));
     }
 

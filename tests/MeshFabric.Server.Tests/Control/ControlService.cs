@@ -11,6 +11,7 @@ using MeshFabric.Control.Messaging;
 using MeshFabric.Control.Pki;
 using MeshFabric.Control.Setup;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -110,6 +111,16 @@ public sealed class ControlService : IAsyncDisposable
         var inventory = podCidr is null ? null : new InventoryDocument("site", null, null, null, null, [podCidr], null, null, null);
         var body = new CreateEnrolment(token, cluster, gateway, (key ?? Net.PrivateKey.Generate().ToPublicKey()).ToString(), 51820, hidden ? [] : ["192.0.2.1:51820"], request, "test", inventory);
         return Anonymous.PostAsJsonAsync("/api/v1/enrolments", body, MeshJson.Options, cancellationToken);
+    }
+
+    /// <summary>All events so far. The API shows one once every older transaction of the server has ended, those of other tests' databases included: waits for that.</summary>
+    public async Task<IReadOnlyList<EventResource>> EventsAsync(CancellationToken cancellationToken)
+    {
+        var written = await PostgresServer.QueryAsync(Database, "SELECT count(*) FROM events", cancellationToken);
+        Page<EventResource> page = null!;
+        await Until.TrueAsync(async () => (page = (await Admin.GetFromJsonAsync<Page<EventResource>>("/api/v1/events?limit=500", MeshJson.Options, cancellationToken))!).Total >= (long)written!,
+            TimeSpan.FromSeconds(20), () => $"{written} events, {page.Total} are shown", cancellationToken);
+        return page.Items;
     }
 
     public async ValueTask DisposeAsync()

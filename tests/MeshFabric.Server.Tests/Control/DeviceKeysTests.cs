@@ -57,7 +57,7 @@ public sealed class DeviceKeysTests(PostgresServer postgres) : IAsyncLifetime
             return await GatewayAsync() is { NextKey: null, ChangesKey: false, Drained: false } gateway && gateway.PublicKey == _next.ToPublicKey();
         }, "the next key to be the gateway's");
         Assert.Empty((await KeysAsync()).ChangingDeviceKey);
-        var events = (await _service.Admin.GetFromJsonAsync<Page<EventResource>>("/api/v1/events?limit=50", MeshJson.Options, Cancel))!.Items;
+        var events = await _service.EventsAsync(Cancel);
         Assert.Contains(events, e => e.Type == "device-key-changed" && e.Subject == "gateway/aurora/gw1");
         var shown = (await _service.Admin.GetFromJsonAsync<GatewayResource>("/api/v1/gateways/aurora/gw1", MeshJson.Options, Cancel))!;
         Assert.Equal((_next.ToPublicKey(), ""), (shown.Spec.PublicKey, shown.Status.KeyChange));

@@ -35,7 +35,7 @@ public sealed class DrainTests(PostgresServer postgres) : IAsyncLifetime
         }
 
         Assert.Equal(before + 2, await RevisionAsync());
-        var events = (await _service.Admin.GetFromJsonAsync<Page<EventResource>>("/api/v1/events?limit=50", MeshJson.Options, Cancel))!.Items;
+        var events = await _service.EventsAsync(Cancel);
         Assert.Equal(["gateway-drained", "gateway-undrained"], events.Select(e => e.Type).Where(t => t.EndsWith("drained", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
         Assert.False((await _service.Admin.GetFromJsonAsync<GatewayResource>("/api/v1/gateways/aurora/gw2", MeshJson.Options, Cancel))!.Spec.Drained);
     }

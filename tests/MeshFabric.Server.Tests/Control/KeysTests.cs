@@ -106,7 +106,7 @@ public sealed class KeysTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var keys = (await answer.Content.ReadFromJsonAsync<KeysResource>(MeshJson.Options, Cancel))!;
         Assert.Equal((epoch + 1, "a disk was lost", 0), (keys.Epoch, keys.Reason, keys.Holding));
-        var events = (await _service.Admin.GetFromJsonAsync<Page<EventResource>>("/api/v1/events?limit=50", MeshJson.Options, Cancel))!.Items;
+        var events = await _service.EventsAsync(Cancel);
         Assert.Contains(events, e => e.Type == "keys-renewed" && e.Message.Contains($"epoch {epoch + 1}", StringComparison.Ordinal) && e.Message.Contains("a disk was lost", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await _service.Admin.PostAsJsonAsync("/api/v1/mesh/keys", new RenewKeys(new string('x', 201)), MeshJson.Options, Cancel)).StatusCode);
         Assert.Equal(epoch + 1, (await KeysAsync()).Epoch);

@@ -76,6 +76,7 @@ public sealed class PagingTests(PostgresServer postgres) : IAsyncLifetime
     [Fact]
     public async Task Events_are_paged_by_their_numbers_without_gap_or_repeat()
     {
+        await _service.EventsAsync(Cancel);
         var seen = new List<long>();
         for (string? cursor = null; ;)
         {
