@@ -14,6 +14,7 @@ public static class CustomResources
             ("localPrefixes", Texts("the cluster's own prefixes that are part of the mesh")),
             ("remotePrefixes", Texts("what the mesh is reached by from this cluster")),
             ("servicePrefixes", Texts("the cluster's Service CIDRs that are part of the mesh")),
+            ("granularity", Text("node: the cluster's other nodes are to end tunnels themselves")),
             ("ordinal", Number("the gateway's own number", 0, 7)),
             ("tunnelAddresses", Texts("its own addresses in the mesh: what nodes probe"))),
         Column("Node", "string", ".spec.node"),

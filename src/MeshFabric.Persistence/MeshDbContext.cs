@@ -1,4 +1,5 @@
 using System.Text.Json;
+using MeshFabric.Domain.Clusters;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -41,6 +42,7 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
             e.HasIndex(r => r.FactsRevision);
             e.Property(r => r.Version).IsRowVersion();
             e.Property(r => r.Kind).HasConversion<string>();
+            e.Property(r => r.Granularity).HasConversion<string>().HasDefaultValue(Granularity.Gateway);
             Json(e.Property(r => r.Labels));
             Json(e.Property(r => r.DeclaredLabels));
             Json(e.Property(r => r.Nodes));
@@ -70,7 +72,9 @@ public sealed class MeshDbContext(DbContextOptions<MeshDbContext> options) : DbC
         {
             e.ToTable("gateways");
             e.HasIndex(r => new { r.ClusterId, r.Name }).IsUnique();
-            e.HasIndex(r => new { r.ClusterId, r.Ordinal }).IsUnique();
+            // All leaves have the same.
+            e.HasIndex(r => new { r.ClusterId, r.Ordinal }).IsUnique().HasFilter($"ordinal < {GatewayFacts.LeafOrdinal}");
+            e.Ignore(r => r.IsLeaf);
             e.HasIndex(r => r.PublicKey).IsUnique();
             Json(e.Property(r => r.Findings));
             Json(e.Property(r => r.ObservedEndpoints));

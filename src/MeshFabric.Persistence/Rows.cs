@@ -45,6 +45,9 @@ public sealed class ClusterRow
     /// <summary>The Service CIDRs are part of the mesh.</summary>
     public bool AdvertisesServices { get; set; }
 
+    /// <summary>Where its tunnels end.</summary>
+    public Granularity Granularity { get; set; }
+
     public string KubernetesVersion { get; set; } = "";
     public ValueList<NodeInventory> Nodes { get; set; } = [];
 
@@ -67,11 +70,17 @@ public sealed class ClusterRow
         new ClusterLocation(Provider, Region, Zone),
         Labels.Where(l => !DeclaredLabels.ContainsKey(l.Key)).Concat(DeclaredLabels).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
         ToPrefixes(),
-        Gateways.OrderBy(g => g.Ordinal).Select(g => g.ToFacts()).ToValueList())
+        Gateways.OrderBy(g => g.Ordinal).ThenBy(g => g.Name, StringComparer.Ordinal).Select(g => g.ToFacts() with { Pods = PodsOf(g) }).ToValueList())
     {
         Declared = DeclaredLabels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => new Label(l.Key, l.Value)).ToValueList(),
         Beacons = Beacons.Select(b => b.ToCidr()).Order().ToValueList(),
+        Granularity = Granularity,
     };
+
+    // As the inventory tells. Those that are no part of the cluster's prefixes are of no use to others.
+    ValueList<Cidr> PodsOf(GatewayRow gateway) => Granularity != Granularity.Node || gateway.Node.Length == 0
+        ? []
+        : (Nodes.FirstOrDefault(n => n.Name == gateway.Node)?.PodCidrs ?? []).Where(p => Prefixes.Any(own => !own.Services && own.Local.ToCidr().Contains(p))).Distinct().Order().ToValueList();
 
     public ValueList<MeshPrefix> ToPrefixes()
     {
@@ -129,6 +138,12 @@ public sealed class GatewayRow
     public ClusterRow? Cluster { get; set; }
     public required string Name { get; set; }
     public int Ordinal { get; set; }
+
+    /// <summary>The Kubernetes node that it is on; empty where its agent did not tell, and on other hosts.</summary>
+    public string Node { get; set; } = "";
+
+    public bool IsLeaf => Ordinal == GatewayFacts.LeafOrdinal;
+
     public required string PublicKey { get; set; }
     public int ListenPort { get; set; }
     public List<string> Endpoints { get; set; } = [];

@@ -155,6 +155,13 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("jsonb")
                         .HasColumnName("findings");
 
+                    b.Property<string>("Granularity")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("Gateway")
+                        .HasColumnName("granularity");
+
                     b.Property<string>("Kind")
                         .IsRequired()
                         .HasColumnType("text")
@@ -378,6 +385,11 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("next_key");
 
+                    b.Property<string>("Node")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("node");
+
                     b.Property<string>("ObservedEndpoints")
                         .IsRequired()
                         .HasColumnType("jsonb")
@@ -449,7 +461,8 @@ namespace MeshFabric.Schema.Changes
                         .IsUnique();
 
                     b.HasIndex("ClusterId", "Ordinal")
-                        .IsUnique();
+                        .IsUnique()
+                        .HasFilter("ordinal < 8");
 
                     b.ToTable("gateways", (string)null);
                 });

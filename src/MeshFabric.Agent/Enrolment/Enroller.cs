@@ -21,7 +21,14 @@ public sealed class EnrolmentException(string message, Exception? inner = null) 
 /// <param name="Endpoints">Candidates in order of preference; none: this gateway only dials out.</param>
 /// <param name="Inventory">As it is now; null leaves the cluster as it was created.</param>
 /// <param name="Source">Where the inventory is read from then on; null for nowhere.</param>
-public sealed record EnrolmentRequest(string? Cluster, string Gateway, IReadOnlyList<string> Endpoints, int ListenPort, InventoryDocument? Inventory, InventorySettings? Source);
+public sealed record EnrolmentRequest(string? Cluster, string Gateway, IReadOnlyList<string> Endpoints, int ListenPort, InventoryDocument? Inventory, InventorySettings? Source)
+{
+    /// <summary>The Kubernetes node that this agent is on; null for other hosts.</summary>
+    public string? Node { get; init; }
+
+    /// <inheritdoc cref="AgentIdentity.IsLeaf"/>
+    public bool IsLeaf { get; init; }
+}
 
 /// <summary>Turns a join token into an identity: makes the keys here, asks the control service, writes the state directory.</summary>
 public static class Enroller
@@ -38,9 +45,9 @@ public static class Enroller
         using var agentKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=agent", agentKey, HashAlgorithmName.SHA256);
         var enrolment = new CreateEnrolment(token.Encode(), wanted.Cluster, wanted.Gateway, state.DeviceKey().ToPublicKey().ToString(), wanted.ListenPort, wanted.Endpoints,
-            request.CreateSigningRequestPem(), ProductVersion.Current, wanted.Inventory);
+            request.CreateSigningRequestPem(), ProductVersion.Current, wanted.Inventory) { Node = wanted.Node, Leaf = wanted.IsLeaf ? true : null };
         var answer = await PostAsync(token, authority, enrolment, cancellationToken);
-        var identity = new AgentIdentity(AgentIdentity.CurrentFormat, token.Server, answer.ClusterId, answer.Cluster, answer.GatewayId, answer.Gateway, wanted.ListenPort, answer.Broker, wanted.Source);
+        var identity = new AgentIdentity(AgentIdentity.CurrentFormat, token.Server, answer.ClusterId, answer.Cluster, answer.GatewayId, answer.Gateway, wanted.ListenPort, answer.Broker, wanted.Source) { IsLeaf = wanted.IsLeaf };
         state.Write(state.AgentKeyFile, agentKey.ExportPkcs8PrivateKeyPem() + "\n");
         state.Write(state.AgentCertificateFile, answer.Certificate + "\n");
         state.Write(state.BrokerAuthorityFile, answer.BrokerCertificateAuthority + "\n");

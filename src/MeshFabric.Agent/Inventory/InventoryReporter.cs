@@ -45,6 +45,12 @@ public sealed partial class InventoryReporter(AgentStateDirectory state, IContro
         {
             try
             {
+                if (state.ReadIdentity().IsLeaf)
+                {
+                    // The cluster's gateways tell it.
+                    return;
+                }
+
                 using var source = (node?.Inventory ?? state.ReadIdentity().Inventory ?? InventorySettings.None).Open(observations, time, logs);
                 if (source is null)
                 {

@@ -37,6 +37,8 @@ sealed class MeshGatewayObject : IKubernetesObject<V1ObjectMeta>
 /// <summary>CIDRs and addresses as text: what cannot be read is a finding, not a failure.</summary>
 sealed record MeshGatewaySpec
 {
+    public const string NodeGranularity = "node";
+
     /// <summary>Name of the Kubernetes node that the gateway is on.</summary>
     public string Node { get; init; } = "";
 
@@ -54,6 +56,10 @@ sealed record MeshGatewaySpec
 
     /// <summary>The gateway's own number, stable while it exists.</summary>
     public int Ordinal { get; init; }
+
+    /// <summary>node: the cluster's other nodes are to end tunnels themselves; null: they are not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Granularity { get; init; }
 
     /// <summary>Its own addresses in the mesh: what nodes probe.</summary>
     public IReadOnlyList<string> TunnelAddresses { get; init; } = [];

@@ -18,7 +18,7 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
     readonly Lock _oneAtATime = new();
     uint _complete = NodePlanner.TunnelTable;
 
-    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken)
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
         {
@@ -29,23 +29,23 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
                 wanted.Where(r => v6 || r.Destination.IsIPv4).Select(r => Route(r, r.Destination.IsIPv4 ? indexes : indexes6, table)).ToList();
             var own = Of(routes, NodePlanner.TunnelTable);
             var handed = Of(transit ?? [], NodePlanner.TransitTable);
-            // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last.
-            var last = transit is null ? own : handed;
+            // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last. Without a shortcut the wider route carries.
+            var last = transit is null ? Of(routes.Where(r => !r.IsShortcut), NodePlanner.TunnelTable) : Of(transit.Where(r => !r.IsShortcut), NodePlanner.TransitTable);
             var all = own.Concat(handed).ToList();
             OwnRoutes.Apply(
                 _netlink,
                 all.Where(r => r.Hops.Count > 0).Concat(OwnRoutes.Unreachable(last)).Concat(OwnRoutes.Connected(_netlink, all)).ToList(),
                 _netlink.Routes(Protocol));
-            PolicyRules.Apply(_netlink, Protocol, all.Select(r => r.Destination.IsIPv4).Distinct().SelectMany(ipv4 => Rules(ipv4, transit is not null)));
+            PolicyRules.Apply(_netlink, Protocol, all.Select(r => r.Destination.IsIPv4).Distinct().SelectMany(ipv4 => Rules(ipv4, transit is not null, sources)));
             _complete = (uint)(transit is null ? NodePlanner.TunnelTable : NodePlanner.TransitTable);
         }
 
         return Task.CompletedTask;
     }
 
-    static IEnumerable<PolicyRule> Rules(bool ipv4, bool hasTransit) =>
+    static IEnumerable<PolicyRule> Rules(bool ipv4, bool hasTransit, ValueList<Cidr>? sources) =>
         (hasTransit ? Overlays : []).Select(o => new PolicyRule(NodePlanner.TransitPriority, ipv4, NodePlanner.TransitTable, o, null, null, 0, Protocol))
-            .Append(new PolicyRule(NodePlanner.TunnelPriority, ipv4, NodePlanner.TunnelTable, null, null, null, 0, Protocol));
+            .Concat((sources is null ? [null] : sources.Where(s => s.IsIPv4 == ipv4).Select(s => (Cidr?)s)).Select(s => new PolicyRule(NodePlanner.TunnelPriority, ipv4, NodePlanner.TunnelTable, null, s, null, 0, Protocol)));
 
     public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken)
     {

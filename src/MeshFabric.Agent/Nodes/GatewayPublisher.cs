@@ -4,6 +4,7 @@ using MeshFabric.Agent.Local;
 using MeshFabric.Agent.Reconciling;
 using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
@@ -42,8 +43,8 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
 
         (_drainedAt, _withdrawnAt) = (null, null);
-        // A slot that another node holds by now is that one's to publish.
-        if (gateway.Config is not { } config || api.Facts is not { } facts || gateway.Taken is not { } taken || taken.Contains(config.Gateway))
+        // A slot that another node holds by now is that one's to publish; to a leaf no other node sends anything.
+        if (gateway.Config is not { IsLeaf: false } config || api.Facts is not { } facts || gateway.Taken is not { } taken || taken.Contains(config.Gateway))
         {
             return;
         }
@@ -63,6 +64,7 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
             TunnelAddresses = Texts(config.Firewall.TunnelAddresses),
             ServicePrefixes = Texts(config.Firewall.ServicePrefixes),
             Ordinal = config.Ordinal,
+            Granularity = config.Granularity == Granularity.Node ? MeshGatewaySpec.NodeGranularity : null,
         };
         var present = api.MeshGateway(config.Gateway);
         if (present is not null && MeshGatewaySpec.Same(present.Spec, spec))

@@ -37,6 +37,7 @@ static class OverlayReading
     {
         Ordinal = gateway.Spec.Ordinal,
         ServicePrefixes = Cidrs(gateway.Spec.ServicePrefixes),
+        WantsLeaves = gateway.Spec.Granularity == MeshGatewaySpec.NodeGranularity,
     };
 
     static OverlayNode? Node(MeshNodeObject node) => IPAddress.TryParse(node.Status.Address, out var address)

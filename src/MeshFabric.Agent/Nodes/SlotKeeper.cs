@@ -66,7 +66,15 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         await EnrolmentAsync(mine, cancellationToken);
         if (state.IsEnrolled)
         {
-            Yield(mine, nodes, slots);
+            var identity = state.ReadIdentity();
+            if (identity.IsLeaf)
+            {
+                YieldLeaf(mine);
+            }
+            else
+            {
+                Yield(mine, identity.Gateway, nodes, slots);
+            }
         }
     }
 
@@ -93,6 +101,12 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         }
 
         var taken = mine is null;
+        if (taken)
+        {
+            // As a gateway it has not failed yet.
+            _workedAt = time.GetTimestamp();
+        }
+
         mine ??= time.GetElapsedTime(_failedAt) >= _pause ? GatewayElection.Choose(nodes, slots, settings.Node) : null;
         if (mine is null || !await _leases.HoldAsync(mine, cancellationToken))
         {
@@ -128,24 +142,31 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
             try
             {
                 await ended;
-                _pause = TimeSpan.Zero;
+                (_pause, _leafPause) = (TimeSpan.Zero, TimeSpan.Zero);
             }
-            catch (Exception) when (mine is not null && !cancellationToken.IsCancellationRequested)
+            catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
-                await GiveUpAsync(mine, cancellationToken);
+                if (mine is null)
+                {
+                    LeafFailed();
+                }
+                else
+                {
+                    await GiveUpAsync(mine, cancellationToken);
+                }
+
                 throw;
             }
         }
-        else if (_enrolment is null && mine is not null && !state.IsEnrolled)
+        else if (_enrolment is null && !state.IsEnrolled)
         {
-            _enrolment = EnrolAsync(mine, cancellationToken);
+            _enrolment = mine is not null ? EnrolAsync(mine, cancellationToken) : IsToBeLeaf() ? EnrolLeafAsync(cancellationToken) : null;
         }
     }
 
     // Only a lease that another node holds is a reason to go: one that is missing is made again.
-    void Yield(string? mine, IReadOnlyList<V1Node> nodes, IReadOnlyList<GatewaySlot> slots)
+    void Yield(string? mine, string enrolled, IReadOnlyList<V1Node> nodes, IReadOnlyList<GatewaySlot> slots)
     {
-        var enrolled = state.ReadIdentity().Gateway;
         var slot = slots.FirstOrDefault(s => s.Name == enrolled);
         gateway.Successor = enrolled == mine || slot is { IsFree: true } || slot?.Holder == settings.Node ? null
             : mine is not null ? $"this node is gateway {mine} now, no longer {enrolled}"
@@ -157,20 +178,21 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
 
     async Task EnrolAsync(string slot, CancellationToken cancellationToken)
     {
-        if (!JoinToken.TryDecode(await File.ReadAllTextAsync(settings.TokenFile, cancellationToken), out var token))
-        {
-            throw new EnrolmentException($"{settings.TokenFile} holds no join token: it begins with mfj1_ (mfctl token create --standing --cluster NAME)");
-        }
-
-        var node = api.Node(settings.Node) ?? throw new EnrolmentException($"the cluster's API knows no node {settings.Node}");
+        var (token, node) = (await TokenAsync(cancellationToken), OwnNode());
         var inventory = settings.Inventory;
         using var logs = LoggerFactory.Create(_ => { });
         using var source = inventory.Open(api, time, logs)!;
         var now = InventoryDocument.Of(await FirstReading.OfAsync(source, inventory.Describe(), cancellationToken));
         var identity = await Enroller.JoinAsync(
-            state, token, new EnrolmentRequest(null, slot, NodeAddress.Endpoints(node, settings.ListenPort), settings.ListenPort, now, inventory), cancellationToken);
+            state, token, new EnrolmentRequest(null, slot, NodeAddress.Endpoints(node, settings.ListenPort), settings.ListenPort, now, inventory) { Node = settings.Node }, cancellationToken);
         LogEnrolled(log, settings.Node, identity.Gateway, identity.Cluster, identity.Server);
     }
+
+    async Task<JoinToken> TokenAsync(CancellationToken cancellationToken) => JoinToken.TryDecode(await File.ReadAllTextAsync(settings.TokenFile, cancellationToken), out var token)
+        ? token
+        : throw new EnrolmentException($"{settings.TokenFile} holds no join token: it begins with mfj1_ (mfctl token create --standing --cluster NAME)");
+
+    V1Node OwnNode() => api.Node(settings.Node) ?? throw new EnrolmentException($"the cluster's API knows no node {settings.Node}");
 
     [LoggerMessage(5411, LogLevel.Information, "{Node} takes the gateway slot {Slot}")]
     static partial void LogTaken(ILogger logger, string node, string slot);

@@ -22,7 +22,8 @@ public interface IRouteTable
 {
     /// <summary>Makes our routes exactly these, in one batch, adding or replacing before deleting. Repeating a call changes nothing.</summary>
     /// <param name="transit">For what other nodes of the cluster hand over to a gateway among them; null on other hosts.</param>
-    Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, CancellationToken cancellationToken);
+    /// <param name="sources">Whose packets the routes are for, but for transit; null: everybody's.</param>
+    Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken);
 
     /// <summary>The most complete of what was applied: transit where there is any.</summary>
     Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken);
@@ -32,7 +33,11 @@ public interface IRouteTable
 /// <param name="Source">Host prefix of the preferred source address, or null.</param>
 /// <param name="Devices">One next hop each; several are ECMP. Sorted. None: what is for there is refused.</param>
 /// <param name="Mtu">Route MTU in bytes; 0 for the device's.</param>
-public sealed record InstalledRoute(Cidr Destination, Cidr? Source, ValueList<string> Devices, int Mtu);
+public sealed record InstalledRoute(Cidr Destination, Cidr? Source, ValueList<string> Devices, int Mtu)
+{
+    /// <inheritdoc cref="MeshRoute.IsShortcut"/>
+    public bool IsShortcut { get; init; }
+}
 
 /// <summary>Our own nft tables; all others are left alone.</summary>
 public interface IFirewall

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using MeshFabric.Agent.Ports;
 using MeshFabric.Agent.Tunnels;
 using MeshFabric.Contracts.Messages;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 using MeshFabric.WireGuard;
@@ -11,7 +12,7 @@ using MeshFabric.WireGuard.Linux;
 namespace MeshFabric.Agent.Reconciling;
 
 /// <summary>Makes the host what the config says, every time it is asked. Firewall before peers, peers before routes; what goes, goes in the reverse order.</summary>
-/// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf7, routes of our protocol, and our tables.</remarks>
+/// <remarks>Failures of independent parts are joined; the next turn tries again. Touches only devices mf0 to mf8, routes of our protocol, and our tables.</remarks>
 public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks links, IRouteTable routes, IFirewall firewall, IRelays relays, IHostSettings settings, PrivateKey key, TimeProvider time) : IDisposable
 {
     // What the tables were last known to be made from.
@@ -103,8 +104,8 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), config.Sources, cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, config.Sources, cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)
@@ -124,7 +125,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Takes everything of ours off the host.</summary>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        await routes.ApplyAsync([], null, cancellationToken);
+        await routes.ApplyAsync([], null, null, cancellationToken);
         foreach (var device in (await backend.ListAsync(cancellationToken)).Where(IsOurs))
         {
             await backend.DeleteAsync(device, cancellationToken);
@@ -201,7 +202,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
         }
     }
 
-    static bool IsOurs(string device) => device.Length == 3 && device.StartsWith(MeshPlanner.DevicePrefix, StringComparison.Ordinal) && device[2] is >= '0' and <= '7';
+    static bool IsOurs(string device) => device.Length == 3 && device.StartsWith(MeshPlanner.DevicePrefix, StringComparison.Ordinal) && device[2] is >= '0' and < (char)('0' + GatewayFacts.Planes);
 
     static async Task TryAsync(List<Exception> failures, Func<Task> action)
     {

@@ -34,7 +34,7 @@ public static class RouteSelection
         {
             var devices = Carriers(route, isAlive, isProbed ? Detour.Never : detour);
             // Probes are to find out what passes, so nothing may hold them back.
-            return new InstalledRoute(route.Destination, route.Source, devices, mtu is null || isProbed || devices.Count == 0 ? 0 : Smallest(route, devices, mtu));
+            return new InstalledRoute(route.Destination, route.Source, devices, mtu is null || isProbed || devices.Count == 0 ? 0 : Smallest(route, devices, mtu)) { IsShortcut = route.IsShortcut };
         }
     }
 
@@ -48,7 +48,7 @@ public static class RouteSelection
     static ValueList<string> Carriers(MeshRoute route, Func<NextHop, bool> isAlive, Detour detour)
     {
         var alive = detour == Detour.Always ? [] : Devices(route.NextHops.Where(isAlive));
-        return alive.Count > 0 || detour != Detour.Never ? alive : Devices(route.NextHops);
+        return alive.Count > 0 || detour != Detour.Never || route.IsShortcut ? alive : Devices(route.NextHops);
     }
 
     static ValueList<string> Devices(IEnumerable<NextHop> hops) => hops.Select(h => h.Device).Distinct().Order(StringComparer.Ordinal).ToValueList();

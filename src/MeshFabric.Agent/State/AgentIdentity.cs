@@ -7,6 +7,9 @@ namespace MeshFabric.Agent.State;
 /// <param name="Inventory">Null: nothing to read, the control service keeps what it was told.</param>
 public sealed record AgentIdentity(int Format, string Server, string ClusterId, string Cluster, string GatewayId, string Gateway, int ListenPort, BrokerAddress Broker, InventorySettings? Inventory = null)
 {
+    /// <summary>It carries for the pods of its own node alone, and tells nothing of its cluster.</summary>
+    public bool IsLeaf { get; init; }
+
     /// <summary>Version of identity.json.</summary>
     public const int CurrentFormat = 1;
 }

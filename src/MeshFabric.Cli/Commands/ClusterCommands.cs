@@ -16,6 +16,7 @@ static class ClusterCommands
         new("REGION", c => c.Spec.Region),
         new("ZONE", c => c.Spec.Zone, Wide: true),
         new("GATEWAYS", c => $"{c.Status.GatewaysConnected}/{c.Status.Gateways}"),
+        new("LEAVES", c => c.Spec.Granularity == Granularity.Node || c.Status.Leaves > 0 ? $"{c.Status.LeavesConnected}/{c.Status.Leaves}" : "", Wide: true),
         new("TUNNELS", c => $"{c.Status.TunnelsConnected}/{c.Status.TunnelsWanted}"),
         new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.Services ? $"{p.Local} as {p.Mesh} (Services)" : p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
         new("KUBERNETES", c => c.Status.KubernetesVersion, Wide: true),
@@ -123,19 +124,27 @@ static class ClusterCommands
     static Command Set(Cli cli)
     {
         var name = Name(cli);
-        var advertise = new Option<bool?>("--advertise-services") { HelpName = "BOOL", Description = "Whether pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh", Required = true };
+        var advertise = new Option<bool?>("--advertise-services") { HelpName = "BOOL", Description = "Whether pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh", };
         advertise.CompletionSources.Add("true", "false");
+        var granularity = new Option<string?>("--granularity") { HelpName = "WHERE", Description = "Where its tunnels end: gateway (its gateways, which hand on to the pods' nodes) or node (also each of its other nodes, for its own pods)" };
+        granularity.CompletionSources.Add("gateway", "node");
         var command = new MeshCommand("set", "Change a cluster's settings",
             "mfctl cluster set aurora --advertise-services true",
-            "mfctl cluster set aurora --advertise-services false")
+            "mfctl cluster set aurora --advertise-services false",
+            "mfctl cluster set aurora --granularity node")
         {
-            name, advertise,
+            name, advertise, granularity,
         };
         command.SetAction(cli.Remote(async (session, cancellationToken) =>
         {
-            var cluster = await session.Client.UpdateClusterAsync(session.Get(name), new UpdateCluster(new UpdateClusterSpec(session.Get(advertise))), cancellationToken);
+            if (session.Get(advertise) is null && session.Get(granularity) is null)
+            {
+                throw CommandException.Usage("nothing to set: give --advertise-services or --granularity");
+            }
+
+            var cluster = await session.Client.UpdateClusterAsync(session.Get(name), new UpdateCluster(new UpdateClusterSpec(session.Get(advertise)) { Granularity = session.Get(granularity) }), cancellationToken);
             session.Printer.One(View, cluster);
-            if (cluster.Spec is { AdvertiseServices: true, ServiceCidrs.Count: 0 })
+            if (session.Get(advertise) is true && cluster.Spec is { AdvertiseServices: true, ServiceCidrs.Count: 0 })
             {
                 session.Note("its Service CIDR is not known yet: it is advertised as soon as its agents find it out; where they cannot, mfctl cluster join NAME --kubeconfig FILE --service-cidr CIDR says it");
             }

@@ -79,9 +79,10 @@ public static class ClustersApi
     {
         var errors = new FieldErrors();
         var (advertise, labels) = (body.Value.Spec?.AdvertiseServices, body.Value.Labels);
-        if (advertise is null && labels is null)
+        var granularity = Fields.Granularity(body.Value.Spec?.Granularity, "/spec/granularity", errors);
+        if (advertise is null && labels is null && body.Value.Spec?.Granularity is null)
         {
-            errors.Add("/spec/advertiseServices", "true or false is needed, or /labels: it is all that can be changed");
+            errors.Add("/spec", "advertiseServices (true or false) or granularity (gateway or node) is needed, or /labels: it is all that can be changed");
         }
 
         Fields.DeclaredLabels(labels?.Where(l => l.Value is not null).ToDictionary(l => l.Key, l => l.Value!), "/labels", errors);
@@ -92,6 +93,11 @@ public static class ClustersApi
             if (labels is not null)
             {
                 await ClusterChanges.LabelAsync(change, name, has => Merged(has, labels), caller, cancellationToken);
+            }
+
+            if (granularity is not null)
+            {
+                await LeafChanges.SetGranularityAsync(change, name, granularity.Value, caller, cancellationToken);
             }
 
             return advertise is null || await ClusterChanges.AdvertiseServicesAsync(change, name, advertise.Value, caller, cancellationToken) is not null;

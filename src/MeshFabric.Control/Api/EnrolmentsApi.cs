@@ -18,6 +18,9 @@ public static class EnrolmentsApi
     const int HighestBasePort = 65535 - GatewayFacts.MaxPerCluster;
     const int MaxRequestLength = 8192;
 
+    // RFC 1123 subdomain
+    const int MaxNodeLength = 253;
+
     public static void MapEnrolments(this IEndpointRouteBuilder api)
     {
         var group = api.MapGroup("/enrolments").WithTags("Enrolments").AllowAnonymous().RequireRateLimiting(Limit);
@@ -88,8 +91,14 @@ public static class EnrolmentsApi
         var endpoints = Fields.Endpoints(asked.Endpoints, "/endpoints", errors);
         var version = Fields.Text(asked.AgentVersion, "/agentVersion", errors, 64);
         var inventory = asked.Inventory is null ? null : Fields.Inventory(asked.Inventory, "/inventory", settings, errors);
+        var node = Fields.Text(asked.Node, "/node", errors, MaxNodeLength);
+        if (asked.Leaf == true && node.Length == 0)
+        {
+            errors.Add("/node", "the name of the Kubernetes node is needed: a leaf carries for its pods");
+        }
+
         errors.ThrowIfAny();
-        var request = new EnrolmentRequest(token!, cluster, gateway, key!, port, endpoints, asked.CertificateRequest!, version, inventory);
+        var request = new EnrolmentRequest(token!, cluster, gateway, key!, port, endpoints, asked.CertificateRequest!, version, inventory) { Node = node, IsLeaf = asked.Leaf == true };
         var enrolled = await desk.EnrolAsync(request, TokenAuthentication.CallerOf(context), cancellationToken);
         return TypedResults.Created($"{Contracts.Http.Api.Prefix}/gateways/{cluster}/{gateway}", enrolled);
     }

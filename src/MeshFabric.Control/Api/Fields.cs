@@ -99,6 +99,23 @@ public static partial class Fields
         }
     }
 
+    /// <summary>Null when none is given.</summary>
+    public static Granularity? Granularity(string? text, string pointer, FieldErrors errors)
+    {
+        switch (text)
+        {
+            case null:
+                return null;
+            case "gateway":
+                return Domain.Clusters.Granularity.Gateway;
+            case "node":
+                return Domain.Clusters.Granularity.Node;
+            default:
+                errors.Add(pointer, $"'{text}' is not gateway or node");
+                return null;
+        }
+    }
+
     public static IReadOnlyDictionary<string, string> Labels(IReadOnlyDictionary<string, string>? labels, string pointer, FieldErrors errors)
     {
         if (labels is { Count: > MaxLabels })

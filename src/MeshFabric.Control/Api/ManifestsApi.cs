@@ -67,7 +67,7 @@ public static class ManifestsApi
                 var labels = manifest.Metadata?.Labels is { } given ? Fields.DeclaredLabels(given, $"{pointer}/metadata/labels", errors) : null;
                 var cluster = Fields.Name(manifest.Metadata?.Name, $"{pointer}/metadata/name", errors);
                 return Spec<ClusterManifestSpec>(manifest, pointer, errors) is { } declared
-                    ? new DeclaredObject.OfCluster(cluster, labels, declared.AdvertiseServices, Fields.Beacons(declared.Beacons, $"{pointer}/spec/beacons", errors))
+                    ? new DeclaredObject.OfCluster(cluster, labels, declared.AdvertiseServices, Fields.Beacons(declared.Beacons, $"{pointer}/spec/beacons", errors), Fields.Granularity(declared.Granularity, $"{pointer}/spec/granularity", errors))
                     : null;
             default:
                 errors.Add($"{pointer}/kind", $"{(manifest?.Kind is { } kind ? $"'{kind}' is not" : "one is needed of")} Topology {(manifest?.Kind is null ? "and" : "or")} Cluster");

@@ -17,7 +17,14 @@ namespace MeshFabric.Control.Enrolment;
 /// <summary>A checked request to enrol.</summary>
 /// <param name="CertificateRequest">Checked when it is signed.</param>
 public sealed record EnrolmentRequest(
-    JoinToken Token, string Cluster, string Gateway, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string CertificateRequest, string AgentVersion, ClusterInventory? Inventory);
+    JoinToken Token, string Cluster, string Gateway, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string CertificateRequest, string AgentVersion, ClusterInventory? Inventory)
+{
+    /// <inheritdoc cref="GatewayRequest.Node"/>
+    public string Node { get; init; } = "";
+
+    /// <inheritdoc cref="GatewayRequest.IsLeaf"/>
+    public bool IsLeaf { get; init; }
+}
 
 /// <summary>Lets a gateway into the mesh for a join token.</summary>
 /// <remarks>
@@ -41,9 +48,9 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
             await broker.ProvisionAsync(admitted.GatewayId, cancellationToken);
         }
 
-        if (admitted.ReplacedId is { } replaced)
+        if (admitted.Replaced.Count > 0)
         {
-            await cutOff.RunAsync([replaced], new LeaveMesh("Another machine enrolled under this gateway's name."));
+            await cutOff.RunAsync(admitted.Replaced, new LeaveMesh("Another machine enrolled under this gateway's name."));
         }
 
         LogEnrolled(log, request.Cluster, request.Gateway, admitted.GatewayId, request.Token.Id);
@@ -58,7 +65,7 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
             await facts.LoadAsync(cancellationToken));
     }
 
-    sealed record Admitted(string ClusterId, string GatewayId, string? ReplacedId);
+    sealed record Admitted(string ClusterId, string GatewayId, IReadOnlyList<string> Replaced);
 
     async Task<T> ProvisionedAsync<T>(string gatewayId, Func<Task<T>> change, CancellationToken cancellationToken)
     {
@@ -93,7 +100,7 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
         var (token, repeated) = await AdmissionAsync(change.Db, request, change.Now, cancellationToken);
         if (repeated is not null)
         {
-            return new Admitted(repeated.ClusterId, repeated.Id, null);
+            return new Admitted(repeated.ClusterId, repeated.Id, []);
         }
 
         token.Uses++;
@@ -114,9 +121,9 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
 
         // From its first use on, the token is for this cluster.
         token.Cluster = cluster.Name;
-        var gateway = new GatewayRequest(id, request.Gateway, request.PublicKey, request.ListenPort, request.Endpoints, request.AgentVersion, token.Id, token.IsStanding);
+        var gateway = new GatewayRequest(id, request.Gateway, request.PublicKey, request.ListenPort, request.Endpoints, request.AgentVersion, token.Id, token.IsStanding) { Node = request.Node, IsLeaf = request.IsLeaf };
         var enrolled = await ClusterChanges.EnrolAsync(change, cluster, gateway, caller, cancellationToken);
-        return new Admitted(cluster.Id, enrolled.Row.Id, enrolled.ReplacedId);
+        return new Admitted(cluster.Id, enrolled.Row.Id, enrolled.Replaced);
     }
 
     /// <summary>The token if it admits this request, and the gateway that it admitted before when this is the same request once more.</summary>

@@ -60,6 +60,8 @@ public static class ClusterChanges
         row.Beacons = inventory.Beacons?.Select(b => b.ToNetwork()).ToList() ?? row.Beacons;
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
+        // The broker's reconciler cuts them off.
+        await LeafChanges.NodesGoneAsync(change, row, cancellationToken);
         // An older agent, or a first inventory at an enrolment, does not tell it; what is known stays.
         row.Networking = inventory.Networking ?? row.Networking;
         // A cluster that cannot say what its pod CIDRs are has some all the same: what is known stays.
@@ -170,7 +172,12 @@ public static class ClusterChanges
 
     public static async Task<EnrolledGateway> EnrolAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, Caller caller, CancellationToken cancellationToken)
     {
-        string? replaced = null;
+        if (request.IsLeaf)
+        {
+            LeafChanges.Check(cluster, request);
+        }
+
+        var replaced = new List<string>();
         if (cluster.Gateways.Find(g => g.Name == request.Name) is { } same)
         {
             // Whose turn it is was decided by a lease where the agents choose among themselves.
@@ -180,7 +187,7 @@ public static class ClusterChanges
             }
 
             // A machine that was set up anew: its predecessor's identity ends here.
-            replaced = same.Id;
+            replaced.Add(same.Id);
             change.Event("gateway-replaced", "warning", $"gateway/{cluster.Name}/{same.Name}", caller.Actor, $"Gateway {same.Name} of {cluster.Name} was enrolled again; the old one, last heard of {same.LastSeen ?? same.CreatedAt:u}, is cut off.");
             await change.RemoveAsync(cluster, same, cancellationToken);
             await change.Db.SaveChangesAsync(cancellationToken);
@@ -192,7 +199,12 @@ public static class ClusterChanges
             throw Refusal.Conflict("key-in-use", "Another gateway has this public key: two machines must not share one. Delete device.key from the state directory and join again.");
         }
 
-        await change.RenumberAsync(replaced is null ? cluster : null, cancellationToken);
+        if (!request.IsLeaf)
+        {
+            await change.RenumberAsync(replaced.Count == 0 ? cluster : null, cancellationToken);
+            replaced.AddRange(await LeafChanges.BecameGatewayAsync(change, cluster, request.Node, cancellationToken));
+        }
+
         var row = await AddAsync(change, cluster, request, cancellationToken);
         change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled.");
         change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));
@@ -201,7 +213,7 @@ public static class ClusterChanges
 
     static async Task<GatewayRow> AddAsync(FactsChange change, ClusterRow cluster, GatewayRequest request, CancellationToken cancellationToken)
     {
-        var ordinal = Enumerable.Range(0, GatewayFacts.MaxPerCluster).Except(cluster.Gateways.Select(g => g.Ordinal)).DefaultIfEmpty(-1).First();
+        var ordinal = request.IsLeaf ? GatewayFacts.LeafOrdinal : Enumerable.Range(0, GatewayFacts.MaxPerCluster).Except(cluster.Gateways.Select(g => g.Ordinal)).DefaultIfEmpty(-1).First();
         if (ordinal < 0)
         {
             throw Refusal.Conflict("too-many-gateways", $"Cluster {cluster.Name} has {GatewayFacts.MaxPerCluster} gateways already, which is the most there can be.");
@@ -214,6 +226,7 @@ public static class ClusterChanges
             ClusterId = cluster.Id,
             Name = request.Name,
             Ordinal = ordinal,
+            Node = request.Node,
             PublicKey = request.PublicKey.ToString(),
             ListenPort = request.ListenPort,
             Endpoints = request.Endpoints.Select(e => e.ToString()).ToList(),
@@ -280,10 +293,17 @@ public static class ClusterChanges
 /// <summary>A checked enrolment.</summary>
 /// <param name="Id">Of the gateway to be: its broker identity is made before its row.</param>
 /// <param name="TakesOver">It may take the place of a gateway of its name whose agent is alive.</param>
-public sealed record GatewayRequest(string Id, string Name, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string AgentVersion, string JoinTokenId, bool TakesOver);
+public sealed record GatewayRequest(string Id, string Name, PublicKey PublicKey, int ListenPort, IReadOnlyList<UdpEndpoint> Endpoints, string AgentVersion, string JoinTokenId, bool TakesOver)
+{
+    /// <summary>As of <see cref="CreateEnrolment.Node"/>; empty without one.</summary>
+    public string Node { get; init; } = "";
 
-/// <param name="ReplacedId">Id of the gateway of the same name that this one took the place of, or null.</param>
-public sealed record EnrolledGateway(GatewayRow Row, string? ReplacedId);
+    /// <summary>As of <see cref="CreateEnrolment.Leaf"/>.</summary>
+    public bool IsLeaf { get; init; }
+}
+
+/// <param name="Replaced">Ids of those that this one took the place of: the gateway of its name, the leaf of its node.</param>
+public sealed record EnrolledGateway(GatewayRow Row, IReadOnlyList<string> Replaced);
 
 /// <summary>Opaque, unguessable identifiers: a broker tells whoever knows a queue's name that it exists.</summary>
 public static class Ids

@@ -24,7 +24,7 @@ static class HubNumbers
         if (excess.FirstOrDefault(g => change.Enlarged is not { } enlarged || g.Any(c => enlarged.Contains(c.Id))) is { } group)
         {
             throw Refusal.Conflict("too-many-hub-gateways",
-                $"The hubs {string.Join(", ", group.Select(c => c.Name))} would have {group.Sum(c => c.Gateways.Count)} gateways together, and hubs of one region, or of a mesh without regions, can have {GatewayFacts.MaxPerCluster}. Choose fewer hubs, or remove gateways of them.");
+                $"The hubs {string.Join(", ", group.Select(c => c.Name))} would have {group.Sum(c => c.EdgeGateways.Count())} gateways together, and hubs of one region, or of a mesh without regions, can have {GatewayFacts.MaxPerCluster}. Choose fewer hubs, or remove gateways of them.");
         }
 
         foreach (var (cluster, gateway) in rows.Values.SelectMany(r => r.Gateways, (r, g) => (r, g)).Where(g => changes.ContainsKey(g.g.Id)))

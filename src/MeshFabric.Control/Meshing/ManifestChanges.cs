@@ -1,6 +1,7 @@
 using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 using Microsoft.EntityFrameworkCore;
@@ -19,7 +20,8 @@ public abstract record DeclaredObject
     /// <param name="Labels">Null leaves them.</param>
     /// <param name="AdvertiseServices">Null leaves it.</param>
     /// <param name="Beacons">Null leaves them.</param>
-    public sealed record OfCluster(string Name, IReadOnlyDictionary<string, string>? Labels, bool? AdvertiseServices, ValueList<Cidr>? Beacons) : DeclaredObject;
+    /// <param name="Granularity">Null leaves it.</param>
+    public sealed record OfCluster(string Name, IReadOnlyDictionary<string, string>? Labels, bool? AdvertiseServices, ValueList<Cidr>? Beacons, Granularity? Granularity) : DeclaredObject;
 }
 
 /// <summary>Makes what is declared so, inside a <see cref="FactsChange"/>. What is so already is not touched.</summary>
@@ -66,6 +68,7 @@ public static class ManifestChanges
             await ClusterChanges.AdvertiseServicesAsync(change, wanted.Name, advertise, caller, cancellationToken);
         }
 
+        changed |= wanted.Granularity is not null && await LeafChanges.SetGranularityAsync(change, wanted.Name, wanted.Granularity.Value, caller, cancellationToken);
         changed |= wanted.Beacons is not null && await ClusterChanges.BeaconsAsync(change, wanted.Name, wanted.Beacons, caller, cancellationToken);
         return new AppliedManifest("Cluster", wanted.Name, changed ? "configured" : "unchanged");
     }

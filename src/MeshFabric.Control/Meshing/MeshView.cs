@@ -54,7 +54,7 @@ public sealed class MeshView
     public ClusterResource Show(ClusterRow row)
     {
         var facts = _facts[row.Id];
-        var wanted = facts.Gateways.Count * TunnelPairs.Count(Facts, Graph, facts);
+        var wanted = facts.Gateways.Sum(g => TunnelPairs.Count(Facts, Graph, facts, g));
         var connected = row.Gateways.Where(Heard).Sum(g => _connected.GetValueOrDefault(g.Id));
         var heard = row.Gateways.Count(Heard);
         var state = row.Gateways.Count == 0 ? "pending"
@@ -65,8 +65,8 @@ public sealed class MeshView
             new Metadata(row.Name, row.Id, $"{row.Version}", row.CreatedAt, Labels(row)),
             new ClusterSpec(row.Kind, row.Provider, row.Region, row.Zone,
                 facts.Prefixes.Where(p => !p.Services).Select(p => p.Local).ToValueList(), row.ServiceCidrs.Select(c => c.ToCidr()).ToValueList())
-            { AdvertiseServices = row.AdvertisesServices, Beacons = facts.Beacons.Select(b => b.Address.ToString()).ToValueList() },
-            new ClusterStatus(state, row.FactsRevision, facts.Prefixes, row.Gateways.Count, heard, connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)) { Networking = row.Networking });
+            { AdvertiseServices = row.AdvertisesServices, Granularity = row.Granularity, Beacons = facts.Beacons.Select(b => b.Address.ToString()).ToValueList() },
+            new ClusterStatus(state, row.FactsRevision, facts.Prefixes, facts.EdgeGateways.Count(), row.Gateways.Count(g => !g.IsLeaf && Heard(g)), connected, wanted, row.KubernetesVersion, row.Nodes, row.Findings, Conditions(row, heard)) { Networking = row.Networking, Leaves = row.Gateways.Count(g => g.IsLeaf), LeavesConnected = row.Gateways.Count(g => g.IsLeaf && Heard(g)) });
     }
 
     public GatewayResource Show(GatewayRow row)
@@ -75,9 +75,9 @@ public sealed class MeshView
         var facts = cluster.Gateways.First(g => g.Id == row.Id);
         return new GatewayResource(
             new Metadata($"{cluster.Name}/{row.Name}", row.Id, $"{cluster.Revision}-{(row.LastSeen ?? row.CreatedAt).ToUnixTimeMilliseconds()}", row.CreatedAt, new Dictionary<string, string>()),
-            new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained },
+            new GatewaySpec(cluster.Name, row.Name, row.Ordinal, facts.PublicKey, row.ListenPort, facts.Endpoints, facts.TunnelAddresses) { Drained = row.Drained, Node = row.Node, IsLeaf = facts.IsLeaf, Pods = facts.Pods },
             new GatewayStatus(Heard(row) ? "connected" : "unreachable", row.LastSeen, row.AgentVersion, row.Backend, row.FactsRevision, row.AppliedRevision,
-                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, Graph, cluster), row.Findings)
+                _connected.GetValueOrDefault(row.Id), TunnelPairs.Count(Facts, Graph, cluster, facts), row.Findings)
             {
                 ObservedEndpoints = facts.ObservedEndpoints.Select(o => o.Endpoint).Distinct().Order().ToValueList(),
                 RelayedPairs = facts.Relays.Count,

@@ -1,6 +1,7 @@
 using MeshFabric.Contracts.Http;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
 using MeshFabric.Domain.Topologies;
 using MeshFabric.Net;
 
@@ -62,7 +63,7 @@ public static class TopologyView
             warnings.Add($"No cluster is a hub: none has the declared labels '{topology.Hubs}'.");
         }
 
-        warnings.AddRange(hubs.Where(h => h.Gateways.Count == 0).Select(h => $"The hub {h.Name} has no gateway."));
+        warnings.AddRange(hubs.Where(h => !h.EdgeGateways.Any()).Select(h => $"The hub {h.Name} has no gateway."));
         if (topology is { Kind: TopologyKind.Regions, Transit: true })
         {
             warnings.AddRange(facts.Clusters.GroupBy(graph.RegionOf).Where(r => !r.Any(graph.IsHub)).OrderBy(r => r.Key, StringComparer.Ordinal)
@@ -113,7 +114,7 @@ public static class TopologyView
         void Compare(ClusterFacts a, ClusterFacts b, ClusterFacts aNow, ClusterFacts bNow)
         {
             var (had, has) = (_was.AreLinked(a, b), _is.AreLinked(aNow, bNow));
-            var tunnels = (long)aNow.Gateways.Count * bNow.Gateways.Count;
+            var tunnels = TunnelPairs.Between(aNow, bNow);
             _had += had ? tunnels : 0;
             _has += has ? tunnels : 0;
             if (had != has)
@@ -138,7 +139,7 @@ public static class TopologyView
 
         static int NumberOf(ClusterFacts was, GatewayOf gateway) => was.Gateways.FirstOrDefault(g => g.Id == gateway.Gateway.Id)?.Ordinal ?? gateway.Gateway.Ordinal;
 
-        static IEnumerable<(GatewayOf A, GatewayOf B)> Pairs(ClusterFacts a, ClusterFacts b) => a.Gateways.SelectMany(x => b.Gateways.Select(y => (new GatewayOf(a, x), new GatewayOf(b, y))));
+        static IEnumerable<(GatewayOf A, GatewayOf B)> Pairs(ClusterFacts a, ClusterFacts b) => a.Gateways.SelectMany(x => b.Gateways.Where(y => MeshPlanner.HaveTunnel(x, y)).Select(y => (new GatewayOf(a, x), new GatewayOf(b, y))));
 
         static void Name(List<string> names, IEnumerable<(GatewayOf A, GatewayOf B)> pairs)
         {

@@ -26,7 +26,7 @@ public static class TunnelPairs
             for (var j = i + 1; j < gateways.Count; j++)
             {
                 var b = gateways[j];
-                if ((cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster) && graph.AreLinked(a.Cluster, b.Cluster))
+                if ((cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster) && graph.AreLinked(a.Cluster, b.Cluster) && MeshPlanner.HaveTunnel(a.Gateway, b.Gateway))
                 {
                     yield return (a, b);
                 }
@@ -37,13 +37,22 @@ public static class TunnelPairs
     public static string NameOf(GatewayOf a, GatewayOf b) => $"{a.Name}--{b.Name}";
 
     /// <summary>How many tunnels a gateway should have.</summary>
-    public static int Count(MeshFacts facts, MeshGraph graph, ClusterFacts cluster) => facts.Clusters.Sum(c => graph.AreLinked(c, cluster) ? c.Gateways.Count : 0);
+    public static int Count(MeshFacts facts, MeshGraph graph, ClusterFacts cluster, GatewayFacts gateway) =>
+        facts.Clusters.Where(c => graph.AreLinked(c, cluster)).Sum(c => gateway.IsHidden ? c.Gateways.Count(g => MeshPlanner.HaveTunnel(gateway, g)) : c.Gateways.Count);
+
+    /// <summary>How many tunnels two clusters have if they are linked.</summary>
+    public static long Between(ClusterFacts a, ClusterFacts b)
+    {
+        return ((long)a.Gateways.Count * b.Gateways.Count) - (Hidden(a.Gateways) * Hidden(b.Gateways)) + (Hidden(a.EdgeGateways) * Hidden(b.EdgeGateways));
+
+        static long Hidden(IEnumerable<GatewayFacts> gateways) => gateways.Count(g => g.IsHidden);
+    }
 
     /// <summary>How many tunnels there should be in all, without listing them.</summary>
     public static long Count(MeshFacts facts)
     {
         var graph = MeshGraph.Of(facts);
-        return facts.Clusters.Sum(c => (long)c.Gateways.Count * Count(facts, graph, c)) / 2;
+        return facts.Clusters.Sum(c => facts.Clusters.Where(far => graph.AreLinked(c, far)).Sum(far => Between(c, far))) / 2;
     }
 
     public static TunnelSpec Spec(GatewayOf a, GatewayOf b)

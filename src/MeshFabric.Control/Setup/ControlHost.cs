@@ -73,6 +73,7 @@ public static class ControlHost
         services.AddHostedService(provider => provider.GetRequiredService<BrokerReconciler>());
         services.AddHostedService<FactsPublisher>();
         services.AddHostedService<Liveness>();
+        services.AddHostedService<LeafRemoval>();
         services.AddSingleton<HiddenGateways>();
         services.AddHostedService(provider => provider.GetRequiredService<HiddenGateways>());
         services.AddSingleton<DeviceKeyChanges>();

@@ -24,6 +24,26 @@ public sealed record ClusterFacts(
 
     /// <summary>As of <see cref="ClusterInventory.Beacons"/>; local addresses, sorted.</summary>
     public ValueList<Cidr> Beacons { get; init; } = [];
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public Granularity Granularity { get; init; }
+
+    /// <summary>Those that carry for the whole cluster: all but its leaves.</summary>
+    [JsonIgnore]
+    public IEnumerable<GatewayFacts> EdgeGateways => Gateways.Where(g => !g.IsLeaf);
+}
+
+/// <summary>Where a cluster's tunnels end.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<Granularity>))]
+public enum Granularity
+{
+    /// <summary>At its gateways: what is for pods of other nodes is handed on to them.</summary>
+    [JsonStringEnumMemberName("gateway")]
+    Gateway,
+
+    /// <summary>Also on each of its other nodes, which are <em>leaves</em>: what is for a pod goes to its own node.</summary>
+    [JsonStringEnumMemberName("node")]
+    Node,
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<ClusterKind>))]
@@ -89,7 +109,7 @@ public sealed record MeshPrefix(Cidr Local, Cidr Mesh, Cidr? Alias = null)
 /// <summary>One gateway as the other gateways need to know it.</summary>
 /// <param name="Id">Opaque and unguessable; also the agent's identity on the broker.</param>
 /// <param name="Name">RFC 1123 label, unique in its cluster.</param>
-/// <param name="Ordinal">0 to <see cref="MaxPerCluster"/> - 1, unique in its cluster and stable: the plane that reaches this gateway.</param>
+/// <param name="Ordinal">0 to <see cref="MaxPerCluster"/> - 1, unique in its cluster and stable: the plane that reaches this gateway. <see cref="LeafOrdinal"/> for all leaves alike.</param>
 /// <param name="PublicKey">One key for all its devices.</param>
 /// <param name="ListenPort">UDP port of its plane 0; its device for plane k listens on this port plus k.</param>
 /// <param name="Endpoints">Candidates in order of preference, with the port of plane 0. Empty: it can only dial out.</param>
@@ -107,8 +127,24 @@ public sealed record GatewayFacts(
     [JsonIgnore]
     public bool IsHidden => Endpoints.Count == 0;
 
-    /// <summary>Gateways, and so planes, that one cluster may have.</summary>
+    /// <summary>Gateways that one cluster may have, besides its leaves.</summary>
     public const int MaxPerCluster = 8;
+
+    /// <summary>All leaves of all clusters are peers of one device, for each has other prefixes than the others.</summary>
+    public const int LeafOrdinal = MaxPerCluster;
+
+    /// <summary>Devices, and so UDP ports, that a gateway may have.</summary>
+    public const int Planes = LeafOrdinal + 1;
+
+    /// <summary>A cluster's facts are one record, told whole to everybody.</summary>
+    public const int MaxLeavesPerCluster = 256;
+
+    /// <summary>It carries for the pods of its own node alone.</summary>
+    [JsonIgnore]
+    public bool IsLeaf => Ordinal == LeafOrdinal;
+
+    /// <summary>Inside the cluster's own local prefixes: those of the pods on its node, which are sent to it directly while it is alive. Sorted; empty but with <see cref="Granularity.Node"/>.</summary>
+    public ValueList<Cidr> Pods { get; init; } = [];
 
     /// <summary>It is to carry nothing while another gateway of its cluster can: its node is about to be worked on.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

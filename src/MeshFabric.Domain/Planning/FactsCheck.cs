@@ -56,7 +56,7 @@ static class FactsCheck
         foreach (var gateway in cluster.Gateways.OrderBy(g => g.Ordinal).ThenBy(g => g.Name, StringComparer.Ordinal))
         {
             var subject = $"gateway/{cluster.Name}/{gateway.Name}";
-            if (gateway.Ordinal is < 0 or >= GatewayFacts.MaxPerCluster || !ordinals.Add(gateway.Ordinal))
+            if (!gateway.IsLeaf && (gateway.Ordinal is < 0 or >= GatewayFacts.MaxPerCluster || !ordinals.Add(gateway.Ordinal)))
             {
                 findings.Add(Error("gateway-ordinal", subject, $"The ordinal {gateway.Ordinal} is out of range or taken.", "Remove this gateway and enrol it again."));
             }

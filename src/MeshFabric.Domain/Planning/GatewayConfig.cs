@@ -18,6 +18,18 @@ public sealed record GatewayConfig(
     /// <summary>This gateway's own number in its cluster.</summary>
     public int Ordinal { get; init; }
 
+    /// <summary>Of its own cluster.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public Granularity Granularity { get; init; }
+
+    /// <summary>Who sends by its tunnels, local prefixes: the far gateways take no others from a leaf. Sorted; null: everybody.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<Cidr>? Sources { get; init; }
+
+    /// <inheritdoc cref="GatewayFacts.IsLeaf"/>
+    [JsonIgnore]
+    public bool IsLeaf => Ordinal == GatewayFacts.LeafOrdinal;
+
     /// <summary>Which of its own keys its devices are to have; null: it has one only.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PublicKey? Key { get; init; }
@@ -37,7 +49,7 @@ public sealed record GatewayConfig(
         new(revision, cluster, gateway, [], [], FirewallConfig.None, []);
 }
 
-/// <summary>One WireGuard device of a gateway: plane k peers with the gateway of ordinal k of every other cluster.</summary>
+/// <summary>One WireGuard device of a gateway: plane k peers with the gateway of ordinal k of every other cluster, the last one with all leaves.</summary>
 /// <param name="Name">mf0, mf1, ...: the plane's number.</param>
 /// <param name="ListenPort">UDP port of this device.</param>
 /// <param name="Addresses">This gateway's tunnel addresses, the same on each of its devices.</param>
@@ -108,7 +120,12 @@ public sealed record RelayedSide(string Cluster, string Gateway, PublicKey Publi
 /// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP). Without any it is refused: the topology has no way there.</summary>
 /// <param name="Source">Host prefix of the source hint: a tunnel address, so that this gateway's own ICMP errors are answerable.</param>
 /// <param name="NextHops">Sorted by device.</param>
-public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops);
+public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops)
+{
+    /// <summary>Part of a prefix that another route leads to: where none of its hops is alive, that one carries.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsShortcut { get; init; }
+}
 
 /// <summary>One way to a destination: our device, and the gateway at its far end.</summary>
 public sealed record NextHop(string Device, string Cluster, string Gateway)

@@ -42,11 +42,13 @@ public static class MeshPlanner
             findings.OrderBy(f => f.Subject, StringComparer.Ordinal).ThenBy(f => f.Code, StringComparer.Ordinal).ToValueList())
         {
             Ordinal = gateway.Ordinal,
+            Granularity = cluster.Granularity,
+            Sources = gateway.IsLeaf ? gateway.Pods.Concat(gateway.TunnelAddresses).Order().ToValueList() : null,
             Key = gateway.NextKey is null ? null : gateway.ChangesKey ? gateway.NextKey : gateway.PublicKey,
             Drained = gateway.Drained,
             Relays = Relayed(gateway, linked),
             Transits = remotes.Where(r => r.Carriers.Count > 0)
-                .Select(r => new TransitPath(r.Facts.Name, r.Facts.Gateways.Select(g => new FarGateway(g.Name, g.TunnelAddresses)).ToValueList(), Hops(r).Select(h => h.Hop).ToValueList()))
+                .Select(r => new TransitPath(r.Facts.Name, r.Facts.EdgeGateways.Select(g => new FarGateway(g.Name, g.TunnelAddresses)).ToValueList(), Hops(r).Select(h => h.Hop).ToValueList()))
                 .ToValueList(),
         };
     }
@@ -57,7 +59,7 @@ public static class MeshPlanner
         var handedOn = remotes.SelectMany(r => r.Carriers, (r, c) => (Carrier: c.Gateway.Id, Remote: r)).ToLookup(h => h.Carrier, h => h.Remote, StringComparer.Ordinal);
         foreach (var remote in remotes.Where(r => r.IsLinked))
         {
-            foreach (var far in remote.Facts.Gateways)
+            foreach (var far in remote.Facts.Gateways.Where(g => HaveTunnel(self, g)))
             {
                 var areHidden = self.IsHidden && far.IsHidden;
                 var candidates = areHidden ? Candidates(self, far, relays) : [];
@@ -86,6 +88,9 @@ public static class MeshPlanner
             plane.Value.OrderBy(p => p.PublicKey).ToValueList())).ToValueList();
     }
 
+    /// <summary>Whether two gateways of linked clusters have a tunnel. A leaf seeks nobody by path checks: what it cannot dial, and is not dialled by, it reaches by its cluster's gateways.</summary>
+    public static bool HaveTunnel(GatewayFacts a, GatewayFacts b) => !(a.IsHidden && b.IsHidden && (a.IsLeaf || b.IsLeaf));
+
     static TunnelPeer Peer(MeshSettings settings, GatewayFacts self, Remote remote, GatewayFacts far, IEnumerable<Remote> handedOn)
     {
         var initiates = Initiates(self, far);
@@ -97,12 +102,12 @@ public static class MeshPlanner
             far.Endpoints.Select(e => e.WithPort(e.Port + self.Ordinal)).ToValueList(),
             initiates,
             settings.KeepaliveSeconds,
-            remote.Prefixes.Concat(far.TunnelAddresses).Concat(handedOn.SelectMany(r => r.Prefixes.Concat(r.TunnelAddresses))).Order().ToValueList(),
+            (far.IsLeaf ? remote.PodsOf(far) : remote.Prefixes).Concat(far.TunnelAddresses).Concat(handedOn.SelectMany(r => r.Prefixes.Concat(r.TunnelAddresses))).Order().ToValueList(),
             far.TunnelAddresses)
         {
             KeyEpoch = Math.Min(self.KeyEpoch, far.KeyEpoch),
             NextKey = far.NextKey,
-            Beacons = remote.Beacons,
+            Beacons = far.IsLeaf ? [] : remote.Beacons,
         };
     }
 
@@ -160,7 +165,12 @@ public static class MeshPlanner
             routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
             // Refused: nobody may follow it to wherever the host sends what it does not know.
             routes.AddRange(remote.Unused.Select(p => Route(p, [])));
-            routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers)));
+            var (ends, others) = remote.IsLinked ? (remote.Facts.Gateways.Where(g => HaveTunnel(self, g)).ToList(), remote.Facts.Gateways.Where(g => !HaveTunnel(self, g))) : ([], remote.Facts.Gateways);
+            routes.AddRange(ends.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, [HopTo(remote, g)]))));
+            routes.AddRange(others.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, carriers))));
+            // A node that becomes a gateway is both for a moment.
+            routes.AddRange(ends.Where(g => !g.Drained).SelectMany(g => remote.PodsOf(g).Where(p => !remote.Prefixes.Contains(p)), (g, p) => (Pods: p, Gateway: g)).GroupBy(s => s.Pods)
+                .Select(same => Route(same.Key, same.OrderBy(s => s.Gateway.Ordinal).Select(s => HopTo(remote, s.Gateway)).ToValueList()) with { IsShortcut = true }));
         }
 
         return routes.OrderBy(r => r.Destination).ToValueList();
@@ -170,8 +180,10 @@ public static class MeshPlanner
 
     /// <summary>By tunnels to its own gateways, or to those that hand on to them; sorted by device.</summary>
     static List<(GatewayFacts Gateway, NextHop Hop)> Hops(Remote remote) => remote.IsLinked
-        ? remote.Facts.Gateways.OrderBy(g => g.Ordinal).Select(g => (g, new NextHop(DeviceOf(g), remote.Facts.Name, g.Name))).ToList()
+        ? remote.Facts.EdgeGateways.OrderBy(g => g.Ordinal).Select(g => (g, HopTo(remote, g))).ToList()
         : remote.Carriers.Select(c => (c.Gateway, new NextHop(DeviceOf(c.Gateway), c.Cluster.Name, c.Gateway.Name) { Towards = remote.Facts.Name })).ToList();
+
+    static NextHop HopTo(Remote remote, GatewayFacts far) => new(DeviceOf(far), remote.Facts.Name, far.Name);
 
     static string DeviceOf(GatewayFacts far) => $"{DevicePrefix}{far.Ordinal}";
 

@@ -30,6 +30,9 @@ public sealed record OverlayGateway(string Name, string Node, int Port, int Mtu,
 
     /// <summary>The cluster's Service CIDRs that are part of the mesh.</summary>
     public ValueList<Cidr> ServicePrefixes { get; init; } = [];
+
+    /// <summary>The cluster's other nodes are to end tunnels themselves.</summary>
+    public bool WantsLeaves { get; init; }
 }
 
 /// <summary>A node as the others need to know it.</summary>

@@ -15,7 +15,7 @@ public static class RelayPlanner
     /// <summary>Relays of each pair.</summary>
     public const int PerPair = 2;
 
-    /// <summary>UDP ports of a gateway that it relays by: from its listen port plus <see cref="GatewayFacts.MaxPerCluster"/> on.</summary>
+    /// <summary>UDP ports of a gateway that it relays by: from its listen port plus <see cref="GatewayFacts.Planes"/> on.</summary>
     public const int PortsPerGateway = 1000;
 
     // Another relay must be that much better, by both, before a pair is moved: single measurements are noisy, and a move is a new revision for all.
@@ -32,7 +32,7 @@ public static class RelayPlanner
     /// <returns>By id of each gateway that can relay, all its pairs.</returns>
     public static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts, MeshGraph graph, Func<string, bool> isAlive, Func<string, string, double?> roundTrip)
     {
-        var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.Gateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c, g)).ToList();
+        var relays = facts.Where(c => c.Kind != ClusterKind.Machine).SelectMany(c => c.EdgeGateways.Where(g => g.Endpoints.Any(CanRelay)), (c, g) => new Candidate(c, g)).ToList();
         var had = relays.SelectMany(r => r.Gateway.Relays, (r, pair) => (Relay: r, Pair: (pair.First, pair.Second))).ToLookup(r => r.Pair, r => r.Relay);
         var near = new Dictionary<string, List<Candidate>>(StringComparer.Ordinal);
         foreach (var (first, second) in Pairs(facts).Where(p => graph.AreLinked(p.First.Cluster, p.Second.Cluster)))
@@ -55,7 +55,7 @@ public static class RelayPlanner
 
     static IEnumerable<((ClusterFacts Cluster, GatewayFacts Gateway) First, (ClusterFacts Cluster, GatewayFacts Gateway) Second)> Pairs(IReadOnlyList<ClusterFacts> facts)
     {
-        var hidden = facts.SelectMany(c => c.Gateways.Where(g => g.IsHidden), (c, g) => (Cluster: c, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
+        var hidden = facts.SelectMany(c => c.EdgeGateways.Where(g => g.IsHidden), (c, g) => (Cluster: c, Gateway: g)).OrderBy(g => g.Gateway.Id, StringComparer.Ordinal).ToList();
         return hidden.SelectMany((first, i) => hidden.Skip(i + 1).Where(second => second.Cluster.Id != first.Cluster.Id).Select(second => (first, second)));
     }
 
@@ -85,14 +85,15 @@ public static class RelayPlanner
     {
         readonly List<RelayFacts> _taken = [];
         readonly HashSet<int> _ports = gateway.Relays.SelectMany(r => new[] { r.FirstPort, r.SecondPort }).ToHashSet();
-        readonly Dictionary<(string, string), RelayFacts> _had = gateway.Relays.ToDictionary(r => (r.First, r.Second));
+        // One by a port that a device has by now is given another.
+        readonly Dictionary<(string, string), RelayFacts> _had = gateway.Relays.Where(r => Math.Min(r.FirstPort, r.SecondPort) >= gateway.ListenPort + GatewayFacts.Planes).ToDictionary(r => (r.First, r.Second));
 
         public ClusterFacts Cluster => cluster;
         public GatewayFacts Gateway => gateway;
         public int Pairs => _taken.Count;
         public bool HasRoom => _ports.Count + 2 <= Range.Count();
 
-        IEnumerable<int> Range => Enumerable.Range(gateway.ListenPort + GatewayFacts.MaxPerCluster, Math.Clamp(ushort.MaxValue + 1 - gateway.ListenPort - GatewayFacts.MaxPerCluster, 0, PortsPerGateway));
+        IEnumerable<int> Range => Enumerable.Range(gateway.ListenPort + GatewayFacts.Planes, Math.Clamp(ushort.MaxValue + 1 - gateway.ListenPort - GatewayFacts.Planes, 0, PortsPerGateway));
 
         public bool Had(string first, string second) => _had.ContainsKey((first, second));
 

@@ -23,11 +23,13 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
     public static Remote Of(ClusterFacts far, ClusterFacts near, MeshGraph graph, List<Finding> findings)
     {
         var seen = new HashSet<Cidr>();
+        var views = new List<(Cidr Local, Cidr Seen)>();
         foreach (var prefix in far.Prefixes)
         {
+            var here = new HashSet<Cidr>();
             if (graph.SeenBy(near, far, prefix) is { } cidr)
             {
-                seen.Add(cidr);
+                here.Add(cidr);
             }
             else
             {
@@ -38,14 +40,25 @@ sealed record Remote(ClusterFacts Facts, ValueList<Cidr> Prefixes, bool IsLinked
 
             if (graph.Transits(near))
             {
-                seen.UnionWith(new[] { prefix.Mesh, prefix.Alias }.OfType<Cidr>().Where(c => !near.Prefixes.Any(own => own.Local.Overlaps(c))));
+                here.UnionWith(new[] { prefix.Mesh, prefix.Alias }.OfType<Cidr>().Where(c => !near.Prefixes.Any(own => own.Local.Overlaps(c))));
             }
+
+            seen.UnionWith(here);
+            views.AddRange(prefix.Services ? [] : here.Select(s => (prefix.Local, s)));
         }
 
         var outside = far.Prefixes.SelectMany(p => new[] { p.Mesh, p.Alias }).OfType<Cidr>().Where(c => !seen.Contains(c) && !near.Prefixes.Any(own => own.Local.Overlaps(c)));
         var carriers = HubOrdinals.Carrying(graph.Carriers(near, far)).OrderBy(c => c.Gateway.Ordinal).ToList();
-        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Unused = outside.Order().ToValueList(), Beacons = far.Gateways.Count > 1 ? BeaconsOf(far, near, graph) : [] };
+        return new Remote(far, seen.Order().ToValueList(), graph.AreLinked(near, far), carriers) { Unused = outside.Order().ToValueList(), Beacons = far.EdgeGateways.Count() > 1 ? BeaconsOf(far, near, graph) : [], Views = views };
     }
+
+    // Of its prefixes but those of Services: what each is inside the cluster, and what it is seen as.
+    IReadOnlyList<(Cidr Local, Cidr Seen)> Views { get; init; } = [];
+
+    /// <summary>What the pods on a gateway's own node are addressed by; sorted. Empty where nothing is sent to it for that.</summary>
+    public ValueList<Cidr> PodsOf(GatewayFacts gateway) => gateway.Pods
+        .SelectMany(p => Views.Where(v => v.Local.Contains(p)).Select(v => Cidr.Of(v.Local.Translate(p.Address, v.Seen), p.Length)))
+        .Distinct().Order().ToValueList();
 
     static ValueList<Cidr> BeaconsOf(ClusterFacts far, ClusterFacts near, MeshGraph graph) => far.Beacons
         .Select(b => (Beacon: b, Prefix: far.Prefixes.FirstOrDefault(p => p.Local.Contains(b))))

@@ -130,7 +130,7 @@ public sealed class MeshGraph
     // Hub groups, one after the other; empty where none is needed, and where one that is needed, or an end, has no gateway.
     List<IReadOnlyList<ClusterFacts>> Way(ClusterFacts near, ClusterFacts far)
     {
-        if (!_topology.Transit || !_topology.HasHubs || near.Id == far.Id || near.Gateways.Count == 0 || far.Gateways.Count == 0 || AreLinked(near, far))
+        if (!_topology.Transit || !_topology.HasHubs || near.Id == far.Id || !near.EdgeGateways.Any() || !far.EdgeGateways.Any() || AreLinked(near, far))
         {
             return [];
         }
@@ -150,7 +150,7 @@ public sealed class MeshGraph
         return groups.TrueForAll(g => g.Count > 0) ? groups : [];
     }
 
-    List<ClusterFacts> Working(string region) => _hubs.TryGetValue(region, out var hubs) ? hubs.FindAll(h => h.Gateways.Count > 0) : [];
+    List<ClusterFacts> Working(string region) => _hubs.TryGetValue(region, out var hubs) ? hubs.FindAll(h => h.EdgeGateways.Any()) : [];
 
     Place PlaceOf(ClusterFacts cluster) => _places.TryGetValue(cluster.Id, out var place) ? place : Nowhere;
 }

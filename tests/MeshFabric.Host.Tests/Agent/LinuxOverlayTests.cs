@@ -55,7 +55,7 @@ public sealed class LinuxOverlayTests
             Tunnels(routes);
             Assert.True(IsRefused(host, "10.20.0.9"));
 
-            routes.ApplyAsync([], null, CancellationToken.None).GetAwaiter().GetResult();
+            routes.ApplyAsync([], null, null, CancellationToken.None).GetAwaiter().GetResult();
             Assert.True(IsRefused(host, "10.20.0.9"), "the node's own table refuses it too");
             overlay.ApplyAsync(NodeConfig.None("n1"), CancellationToken.None).GetAwaiter().GetResult();
             Assert.Contains("via 192.0.2.254", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
@@ -78,7 +78,7 @@ public sealed class LinuxOverlayTests
             var two = Facts with { Gateways = Facts.Gateways.Append(Facts.Gateways[0] with { Name = "gw2", Node = "n2", TunnelAddresses = [Cidr.Parse("198.19.0.2/32")], Ordinal = 1 }).ToValueList() };
             overlay.ApplyAsync(NodePlanner.Plan(two, "n1", _ => true, ["mf0"], judgesForwarding: false), CancellationToken.None).GetAwaiter().GetResult();
 
-            routes.ApplyAsync([], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+            routes.ApplyAsync([], [ByTunnel], null, CancellationToken.None).GetAwaiter().GetResult();
 
             Assert.Contains("via 192.0.2.2 dev meshx0", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
             Assert.Contains("dev mf0", host.Exec("ip", "route", "get", "10.20.0.9", "from", "192.0.2.2", "iif", "meshx0"), StringComparison.Ordinal);
@@ -156,7 +156,7 @@ public sealed class LinuxOverlayTests
             using var routes = new LinuxRouteTable();
             links.ApplyAsync("mf0", 1420, [Cidr.Parse("198.19.0.1/32"), Cidr.Parse("fd6d:6700::1/128")], CancellationToken.None).GetAwaiter().GetResult();
             Apply(overlay, "n1");
-            routes.ApplyAsync([ByTunnel, ByTunnel with { Destination = Cidr.Parse("fd10:20::/48") }], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+            routes.ApplyAsync([ByTunnel, ByTunnel with { Destination = Cidr.Parse("fd10:20::/48") }], [ByTunnel], null, CancellationToken.None).GetAwaiter().GetResult();
 
             Assert.Contains("dev mf0", host.Exec("ip", "route", "get", "10.20.0.9"), StringComparison.Ordinal);
             Assert.Contains("198.19.0.1/32", host.Exec("ip", "addr", "show", "dev", "mf0"), StringComparison.Ordinal);
@@ -192,7 +192,7 @@ public sealed class LinuxOverlayTests
         overlay.ApplyAsync(NodePlanner.Plan(Facts, node, _ => true, ["mf0"], judgesForwarding: false), CancellationToken.None).GetAwaiter().GetResult();
 
     static void Tunnels(LinuxRouteTable routes) =>
-        routes.ApplyAsync([ByTunnel], [ByTunnel], CancellationToken.None).GetAwaiter().GetResult();
+        routes.ApplyAsync([ByTunnel], [ByTunnel], null, CancellationToken.None).GetAwaiter().GetResult();
 
     static readonly InstalledRoute ByTunnel = new(Cidr.Parse("10.20.0.0/16"), null, ["mf0"], 0);
 

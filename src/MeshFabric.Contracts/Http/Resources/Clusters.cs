@@ -23,6 +23,9 @@ public sealed record ClusterSpec(
     /// <summary>Pods of other clusters reach this one's Services by ClusterIPs of its Service CIDR, as the mesh knows it.</summary>
     public bool AdvertiseServices { get; init; }
 
+    /// <summary>Where its tunnels end.</summary>
+    public Granularity Granularity { get; init; }
+
     /// <summary>Addresses inside <see cref="PodCidrs"/> that answer pings: others probe them through each of its gateways, and leave one that does not reach them.</summary>
     public ValueList<string> Beacons { get; init; } = [];
 }
@@ -44,6 +47,12 @@ public sealed record ClusterStatus(
 {
     /// <summary>How pods are networked, with what is odd about it; null for sites and machines, and until an agent told it.</summary>
     public ClusterNetworking? Networking { get; init; }
+
+    /// <summary>Nodes that end tunnels for their own pods alone; they are not counted among the gateways.</summary>
+    public int Leaves { get; init; }
+
+    /// <summary>Of <see cref="Leaves"/>, heard of lately.</summary>
+    public int LeavesConnected { get; init; }
 }
 
 /// <summary>Body of <c>POST /clusters</c>.</summary>
@@ -70,4 +79,8 @@ public sealed record UpdateCluster(UpdateClusterSpec? Spec)
     public IReadOnlyDictionary<string, string?>? Labels { get; init; }
 }
 
-public sealed record UpdateClusterSpec(bool? AdvertiseServices);
+public sealed record UpdateClusterSpec(bool? AdvertiseServices)
+{
+    /// <summary>gateway or node.</summary>
+    public string? Granularity { get; init; }
+}

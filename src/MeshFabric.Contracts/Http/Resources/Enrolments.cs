@@ -17,6 +17,12 @@ public sealed record CreateEnrolment(
     string? AgentVersion,
     InventoryDocument? Inventory)
 {
+    /// <summary>The Kubernetes node that the agent is on.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>It is to carry for the pods of its own node alone.</summary>
+    public bool? Leaf { get; init; }
+
     public override string ToString() => $"CreateEnrolment {{ Cluster = {Cluster}, Gateway = {Gateway} }}";
 }
 

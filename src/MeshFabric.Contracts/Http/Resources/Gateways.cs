@@ -21,6 +21,15 @@ public sealed record GatewaySpec(
 {
     /// <summary>It carries nothing while another gateway of its cluster can.</summary>
     public bool Drained { get; init; }
+
+    /// <summary>The Kubernetes node that it is on; empty for other hosts.</summary>
+    public string Node { get; init; } = "";
+
+    /// <summary>It carries for the pods of its own node alone.</summary>
+    public bool IsLeaf { get; init; }
+
+    /// <summary>Local prefixes of the pods on its node, which are sent to it directly; empty where the cluster's tunnels end at its gateways.</summary>
+    public ValueList<Cidr> Pods { get; init; } = [];
 }
 
 /// <summary>Body of <c>PATCH /gateways/{cluster}/{name}</c>: what is given changes.</summary>

@@ -60,7 +60,8 @@ public sealed record ManifestMetadata(string? Name, IReadOnlyDictionary<string, 
 
 /// <summary>What can be declared of a cluster; null leaves it.</summary>
 /// <param name="Beacons">As of <see cref="ClusterSpec.Beacons"/>; agents that read an inventory tell theirs again.</param>
-public sealed record ClusterManifestSpec(bool? AdvertiseServices = null, IReadOnlyList<string>? Beacons = null);
+/// <param name="Granularity">gateway or node.</param>
+public sealed record ClusterManifestSpec(bool? AdvertiseServices = null, IReadOnlyList<string>? Beacons = null, string? Granularity = null);
 
 /// <param name="DryRun">Nothing was changed: this is what would have.</param>
 /// <param name="Revision">Of the facts afterwards.</param>

@@ -53,6 +53,15 @@ public sealed class RouteSelectionTests
         static string Wide(MeshFacts facts, Func<NextHop, bool> isAlive, Detour detour = Detour.Never) => Text(RouteSelection.Select(Meshes.Plan(facts, "aurora"), isAlive, detour).Where(r => r.Destination.Length == 16));
     }
 
+    [Theory]
+    [InlineData(Detour.Never)]
+    [InlineData(Detour.WhereDead)]
+    public void A_shortcut_that_is_dead_is_taken_away_and_the_wider_route_carries(Detour detour)
+    {
+        var config = Meshes.Plan(Meshes.Leafy(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 1, ["10.20.0.0/16"])), 2, "aurora"), "borealis");
+        Assert.Equal("10.10.0.0/16 mf0; 10.10.0.0/20 mf0; 10.10.32.0/20 mf8", Text(RouteSelection.Select(config, h => h.Gateway != "node-1", detour).Where(r => r.Destination.Length is 16 or 20)));
+    }
+
     [Fact]
     public void While_all_are_alive_all_carry() =>
         Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0", Text(RouteSelection.Select(Config, _ => true, Detour.WhereDead).Where(r => r.Destination.Length == 16)));

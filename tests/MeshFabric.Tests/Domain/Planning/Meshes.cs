@@ -74,6 +74,30 @@ static class Meshes
         return facts with { Clusters = hidden.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Relays = relays.GetValueOrDefault(g.Id) ?? [] }).ToValueList() }).ToValueList() };
     }
 
+    /// <summary>The tunnels of these clusters end on each node: gateway k has the k-th part of each prefix for its node's pods, and as many leaves the parts after that.</summary>
+    public static MeshFacts Leafy(MeshFacts facts, int leaves, params string[] clusters)
+    {
+        var addresses = Gateways(facts).SelectMany(g => g.Gateway.TunnelAddresses).ToList();
+        return facts with { Clusters = facts.Clusters.Select(c => clusters.Contains(c.Name) ? Leafy(c) : c).ToValueList() };
+
+        ClusterFacts Leafy(ClusterFacts cluster) => cluster with
+        {
+            Granularity = Granularity.Node,
+            Gateways = cluster.Gateways.Select((g, i) => g with { Pods = PartsOf(cluster, i) }).Concat(Enumerable.Range(0, leaves).Select(i =>
+            {
+                var own = AddressPlanner.TunnelAddresses(facts.Settings, addresses);
+                addresses.AddRange(own);
+                var part = cluster.Gateways.Count + i;
+                return Gateway(cluster.Name, part, own) with { Id = LeafId(cluster.Name, i), Name = $"node-{i + 1}", Ordinal = GatewayFacts.LeafOrdinal, Pods = PartsOf(cluster, part) };
+            })).ToValueList(),
+        };
+    }
+
+    public static string LeafId(string cluster, int leaf) => $"l-{cluster}-{leaf + 1}";
+
+    static ValueList<Cidr> PartsOf(ClusterFacts cluster, int part) => cluster.Prefixes.Where(p => !p.Services).Select(p => p.Local)
+        .Select(p => Cidr.OfBits(p.Family, p.Bits + ((UInt128)part << (p.MaxLength - p.Length - 4)), p.Length + 4)).Order().ToValueList();
+
     public static GatewayConfig Plan(MeshFacts facts, string cluster, int ordinal = 0) =>
         MeshPlanner.Plan(facts, Id(cluster), GatewayId(cluster, ordinal));
 

@@ -35,7 +35,7 @@ public sealed class RelayPlannerTests
         {
             var ports = pairs.SelectMany(p => new[] { p.FirstPort, p.SecondPort }).ToList();
             Assert.Equal(ports.Count, ports.Distinct().Count());
-            Assert.All(ports, p => Assert.InRange(p, gateways[id].ListenPort + GatewayFacts.MaxPerCluster, gateways[id].ListenPort + GatewayFacts.MaxPerCluster + RelayPlanner.PortsPerGateway - 1));
+            Assert.All(ports, p => Assert.InRange(p, gateways[id].ListenPort + GatewayFacts.Planes, gateways[id].ListenPort + GatewayFacts.Planes + RelayPlanner.PortsPerGateway - 1));
         }
     });
 
@@ -86,7 +86,7 @@ public sealed class RelayPlannerTests
         var facts = Meshes.Hidden(Meshes.Of(("a", 1, ["10.1.0.0/16"]), ("b", 1, ["10.2.0.0/16"]), ("c", 1, ["10.3.0.0/16"]), ("r", 1, ["10.4.0.0/16"])), "a", "b", "c").Clusters
             .Select(c => c with { Gateways = c.Gateways.Select(g => g with { ListenPort = 65525, Relays = [] }).ToValueList() }).ToList();
         var pairs = Plan(facts)["g-r-1"];
-        Assert.Equal([(65533, 65534)], pairs.Select(p => (p.FirstPort, p.SecondPort)));
+        Assert.Equal([(65534, 65535)], pairs.Select(p => (p.FirstPort, p.SecondPort)));
     }
 
     static IReadOnlyDictionary<string, ValueList<RelayFacts>> Plan(IReadOnlyList<ClusterFacts> facts) => RelayPlanner.Plan(facts, MeshGraph.Of(null, facts), _ => true, (_, _) => null);

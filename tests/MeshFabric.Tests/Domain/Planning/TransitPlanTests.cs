@@ -1,4 +1,3 @@
-using System.Net;
 using CsCheck;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
@@ -88,12 +87,12 @@ public sealed class TransitPlanTests
                     Assert.NotNull(dialled);
                     foreach (var gateway in near.Gateways)
                     {
-                        var ends = Walk(plans, near.Name, gateway.Name, source, dialled).ToList();
+                        var ends = Packets.Walk(plans, near.Name, gateway.Name, source, dialled).ToList();
                         Assert.Equal(graph.AreConnected(near, far), ends.Count > 0);
                         Assert.All(ends, end => Assert.Equal((far.Name, target), (end.Cluster, end.Destination)));
                         foreach (var end in ends)
                         {
-                            var answers = Walk(plans, end.Cluster, end.Gateway, target, end.Source).ToList();
+                            var answers = Packets.Walk(plans, end.Cluster, end.Gateway, target, end.Source).ToList();
                             Assert.NotEmpty(answers);
                             Assert.All(answers, a => Assert.Equal((near.Name, source, dialled), (a.Cluster, a.Destination, a.Source)));
                         }
@@ -121,55 +120,7 @@ public sealed class TransitPlanTests
         }
     });
 
-    // All ways that ECMP may take, as routes, WireGuard and the nft tables do it. Empty when the first gateway refuses it; what is lost on the way fails.
-    static IEnumerable<(string Cluster, string Gateway, IPAddress Source, IPAddress Destination)> Walk(Dictionary<(string, string), GatewayConfig> plans, string cluster, string gateway, IPAddress source, IPAddress destination)
-    {
-        var first = plans[(cluster, gateway)];
-        var translated = Out(first.Firewall, source, destination);
-        return Steps(first, translated, destination, 0);
-
-        IEnumerable<(string, string, IPAddress, IPAddress)> Steps(GatewayConfig at, IPAddress from, IPAddress to, int steps)
-        {
-            Assert.True(steps < 4, "it goes round in circles");
-            var route = at.Routes.Where(r => r.Destination.Contains(to)).MaxBy(r => r.Destination.Length);
-            Assert.NotNull(route);
-            if (route.NextHops.Count == 0)
-            {
-                Assert.Equal(0, steps);
-                yield break;
-            }
-
-            foreach (var hop in route.NextHops)
-            {
-                var next = plans[(hop.Cluster, hop.Gateway)];
-                // WireGuard asks by whose peer it comes, and the edge whether it is somebody's of the mesh.
-                Assert.Contains(next.Devices.SelectMany(d => d.Peers).Single(p => (p.Cluster, p.Gateway) == (at.Cluster, at.Gateway)).AllowedIps, a => a.Contains(from));
-                Assert.Contains(next.Firewall.RemotePrefixes, p => p.Contains(from));
-                var arrived = In(next.Firewall, to);
-                if (next.Firewall.LocalPrefixes.Any(p => p.Contains(arrived)))
-                {
-                    yield return (next.Cluster, next.Gateway, from, arrived);
-                    continue;
-                }
-
-                Assert.True(next.Firewall.Transits);
-                foreach (var end in Steps(next, from, arrived, steps + 1))
-                {
-                    yield return end;
-                }
-            }
-        }
-    }
-
-    static IPAddress Out(FirewallConfig firewall, IPAddress source, IPAddress destination) =>
-        firewall.Translations.FirstOrDefault(t => t.Local.Contains(source) && (t.Destinations.Count == 0 || t.Destinations.Any(d => d.Contains(destination)))) is { } translation
-            ? translation.Local.Translate(source, translation.Outside) : source;
-
-    static IPAddress In(FirewallConfig firewall, IPAddress destination) =>
-        firewall.Translations.FirstOrDefault(t => t.Outside.Contains(destination)) is { } translation
-            ? translation.Outside.Translate(destination, translation.Local) : destination;
-
-    static readonly Gen<MeshFacts> AnyWithTopology =
+    public static readonly Gen<MeshFacts> AnyWithTopology =
         Gen.Select(Meshes.Any, Gen.Int[0, 3], Gen.Bool, Gen.Int[0, 1].Array[7], Gen.Int[0, 2].Array[7]).Select((facts, kind, transit, hubs, regions) =>
         {
             var topology = kind switch
