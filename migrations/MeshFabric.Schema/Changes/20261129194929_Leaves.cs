@@ -1,4 +1,4 @@
-﻿using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
@@ -34,11 +34,16 @@ namespace MeshFabric.Schema.Changes
                 columns: new[] { "cluster_id", "ordinal" },
                 unique: true,
                 filter: "ordinal < 8");
+
+            migrationBuilder.Sql("ALTER TABLE gateways DROP CONSTRAINT gateways_ordinal_range, ADD CONSTRAINT gateways_ordinal_range CHECK (ordinal BETWEEN 0 AND 8);");
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.Sql("DELETE FROM gateways WHERE ordinal = 8;");
+            migrationBuilder.Sql("ALTER TABLE gateways DROP CONSTRAINT gateways_ordinal_range, ADD CONSTRAINT gateways_ordinal_range CHECK (ordinal BETWEEN 0 AND 7);");
+
             migrationBuilder.DropIndex(
                 name: "IX_gateways_cluster_id_ordinal",
                 table: "gateways");

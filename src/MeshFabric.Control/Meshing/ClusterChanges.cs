@@ -60,8 +60,6 @@ public static class ClusterChanges
         row.Beacons = inventory.Beacons?.Select(b => b.ToNetwork()).ToList() ?? row.Beacons;
         row.KubernetesVersion = inventory.KubernetesVersion;
         row.Nodes = inventory.Nodes;
-        // The broker's reconciler cuts them off.
-        await LeafChanges.NodesGoneAsync(change, row, cancellationToken);
         // An older agent, or a first inventory at an enrolment, does not tell it; what is known stays.
         row.Networking = inventory.Networking ?? row.Networking;
         // A cluster that cannot say what its pod CIDRs are has some all the same: what is known stays.

@@ -52,37 +52,50 @@ public static class LeafChanges
     /// <summary>A node that is a gateway now is a leaf no longer.</summary>
     /// <returns>Ids of those that are cut off.</returns>
     public static Task<IReadOnlyList<string>> BecameGatewayAsync(FactsChange change, ClusterRow cluster, string node, CancellationToken cancellationToken) =>
-        RemoveAsync(change, cluster, cluster.Gateways.FindAll(g => g.IsLeaf && node.Length > 0 && g.Node == node), g => $"its node {g.Node} is a gateway now", cancellationToken);
+        RemoveAsync(change, cluster, cluster.Gateways.Where(g => g.IsLeaf && node.Length > 0 && g.Node == node).Select(g => (g, $"its node {node} is a gateway now")), cancellationToken);
 
-    /// <summary>Of nodes that the cluster has no longer.</summary>
-    public static Task<IReadOnlyList<string>> NodesGoneAsync(FactsChange change, ClusterRow cluster, CancellationToken cancellationToken) => RemoveAsync(
-        change, cluster, cluster.Nodes.Count == 0 ? [] : cluster.Gateways.FindAll(g => g.IsLeaf && !cluster.Nodes.Any(n => n.Name == g.Node)), g => $"its node {g.Node} is gone", cancellationToken);
-
-    /// <summary>Those that clusters want no longer and that have left: their agents take leave by themselves, once nobody sends to them.</summary>
-    /// <param name="heardSince">Who was heard of after this has not left yet.</param>
-    public static async Task<IReadOnlyList<string>> LeftAsync(FactsChange change, DateTimeOffset heardSince, CancellationToken cancellationToken)
+    /// <summary>Removes what <see cref="Superfluous"/> says.</summary>
+    /// <returns>Ids of those that are cut off.</returns>
+    public static async Task<IReadOnlyList<string>> RemoveSuperfluousAsync(FactsChange change, DateTimeOffset heardSince, CancellationToken cancellationToken)
     {
         var removed = new List<string>();
-        foreach (var cluster in await Unwanted(FactsStore.Clusters(change.Db), heardSince).ToListAsync(cancellationToken))
+        foreach (var cluster in await WithLeaves(FactsStore.Clusters(change.Db)).ToListAsync(cancellationToken))
         {
-            removed.AddRange(await RemoveAsync(change, cluster, cluster.Gateways.FindAll(g => g.IsLeaf && (g.LastSeen ?? g.CreatedAt) < heardSince), _ => "its cluster wants no leaves", cancellationToken));
+            removed.AddRange(await RemoveAsync(change, cluster, Superfluous(cluster, heardSince), cancellationToken));
         }
 
         return removed;
     }
 
-    /// <summary>Clusters with leaves for <see cref="LeftAsync"/>.</summary>
-    public static IQueryable<ClusterRow> Unwanted(IQueryable<ClusterRow> clusters, DateTimeOffset heardSince) =>
-        clusters.Where(c => c.Granularity == Granularity.Gateway && c.Gateways.Any(g => g.Ordinal == GatewayFacts.LeafOrdinal && (g.LastSeen ?? g.CreatedAt) < heardSince));
+    public static IQueryable<ClusterRow> WithLeaves(IQueryable<ClusterRow> clusters) => clusters.Where(c => c.Gateways.Any(g => g.Ordinal == GatewayFacts.LeafOrdinal));
 
-    static async Task<IReadOnlyList<string>> RemoveAsync(FactsChange change, ClusterRow cluster, List<GatewayRow> leaves, Func<GatewayRow, string> why, CancellationToken cancellationToken)
+    /// <summary>Leaves of nodes that the cluster has no longer; and those that it wants no longer, once they have left: their agents take leave by themselves, when nobody sends to them any more. With the reason.</summary>
+    /// <param name="heardSince">Who was heard of after this has not left yet.</param>
+    public static IEnumerable<(GatewayRow Leaf, string Why)> Superfluous(ClusterRow cluster, DateTimeOffset heardSince)
     {
-        foreach (var leaf in leaves)
+        foreach (var leaf in cluster.Gateways.Where(g => g.IsLeaf))
         {
-            change.Event("leaf-removed", "info", $"gateway/{cluster.Name}/{leaf.Name}", "system", $"Leaf {leaf.Name} of {cluster.Name} was removed: {why(leaf)}.");
+            if (cluster.Nodes.Count > 0 && !cluster.Nodes.Any(n => n.Name == leaf.Node))
+            {
+                yield return (leaf, $"its node {leaf.Node} is gone");
+            }
+            else if (cluster.Granularity == Granularity.Gateway && (leaf.LastSeen ?? leaf.CreatedAt) < heardSince)
+            {
+                yield return (leaf, "its cluster wants no leaves");
+            }
+        }
+    }
+
+    static async Task<IReadOnlyList<string>> RemoveAsync(FactsChange change, ClusterRow cluster, IEnumerable<(GatewayRow Leaf, string Why)> leaves, CancellationToken cancellationToken)
+    {
+        var removed = new List<string>();
+        foreach (var (leaf, why) in leaves.ToList())
+        {
+            change.Event("leaf-removed", "info", $"gateway/{cluster.Name}/{leaf.Name}", "system", $"Leaf {leaf.Name} of {cluster.Name} was removed: {why}.");
             await change.RemoveAsync(cluster, leaf, cancellationToken);
+            removed.Add(leaf.Id);
         }
 
-        return leaves.ConvertAll(l => l.Id);
+        return removed;
     }
 }

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace MeshFabric.Control.Meshing;
 
-/// <summary>Removes leaves that their clusters want no longer, once their agents have left.</summary>
+/// <summary>Removes leaves whose nodes are gone, and those that their clusters want no longer, once their agents have left.</summary>
 /// <remarks>Level-triggered; every replica may do it at any time.</remarks>
 public sealed partial class LeafRemoval(IDbContextFactory<MeshDbContext> contexts, FactsStore facts, CutOff cutOff, TimeProvider time, ILogger<LeafRemoval> log) : WokenReconciler(Period, TimeSpan.Zero, time)
 {
@@ -16,13 +16,14 @@ public sealed partial class LeafRemoval(IDbContextFactory<MeshDbContext> context
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var heardSince = Time.GetUtcNow() - Liveness.Limit;
-        if (await LeafChanges.Unwanted(db.Clusters, heardSince).AnyAsync(cancellationToken))
+        var clusters = await LeafChanges.WithLeaves(db.Clusters.AsNoTracking().Include(c => c.Gateways)).ToListAsync(cancellationToken);
+        if (clusters.Exists(c => LeafChanges.Superfluous(c, heardSince).Any()))
         {
-            var removed = await facts.ChangeAsync(change => LeafChanges.LeftAsync(change, heardSince, cancellationToken), cancellationToken);
-            await cutOff.RunAsync(removed, new LeaveMesh("The tunnels of this cluster end at its gateways."));
+            var removed = await facts.ChangeAsync(change => LeafChanges.RemoveSuperfluousAsync(change, heardSince, cancellationToken), cancellationToken);
+            await cutOff.RunAsync(removed, new LeaveMesh("This node's tunnels are wanted no longer."));
         }
     }
 
-    [LoggerMessage(1711, LogLevel.Warning, "Leaves that are wanted no longer could not be removed and will be tried again: {Reason}")]
+    [LoggerMessage(1711, LogLevel.Warning, "Superfluous leaves could not be removed and will be tried again: {Reason}")]
     static partial void LogFailed(ILogger logger, string reason);
 }
