@@ -77,8 +77,8 @@ public sealed class ClusterRow
         Granularity = Granularity,
     };
 
-    // As the inventory tells. Those that are no part of the cluster's prefixes are of no use to others.
-    ValueList<Cidr> PodsOf(GatewayRow gateway) => Granularity != Granularity.Node || gateway.Node.Length == 0
+    // As the inventory tells. Those that are no part of the cluster's prefixes are of no use to others. A leaf has its own until it is gone, for it sends until it has left.
+    ValueList<Cidr> PodsOf(GatewayRow gateway) => (Granularity != Granularity.Node && !gateway.IsLeaf) || gateway.Node.Length == 0
         ? []
         : (Nodes.FirstOrDefault(n => n.Name == gateway.Node)?.PodCidrs ?? []).Where(p => Prefixes.Any(own => !own.Services && own.Local.ToCidr().Contains(p))).Distinct().Order().ToValueList();
 

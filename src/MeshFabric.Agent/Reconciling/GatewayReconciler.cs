@@ -18,6 +18,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     // What the tables were last known to be made from.
     FirewallConfig? _firewall;
 
+    readonly LeafSources _sources = new(time);
     readonly Dictionary<PublicKey, IPEndPoint> _seen = [];
 
     /// <summary>States read in the last turn, by device.</summary>
@@ -104,8 +105,8 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), config.Sources, cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, config.Sources, cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), _sources.Settled(config.Sources), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, _sources.Settled(config.Sources), cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)

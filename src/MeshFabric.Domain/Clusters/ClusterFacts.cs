@@ -143,7 +143,7 @@ public sealed record GatewayFacts(
     [JsonIgnore]
     public bool IsLeaf => Ordinal == LeafOrdinal;
 
-    /// <summary>Inside the cluster's own local prefixes: those of the pods on its node, which are sent to it directly while it is alive. Sorted; empty but with <see cref="Granularity.Node"/>.</summary>
+    /// <summary>Inside the cluster's own local prefixes: those of the pods on its node, which are sent to it directly while it is alive and its cluster's granularity is <see cref="Granularity.Node"/>. Sorted; a leaf has them as long as it is there.</summary>
     public ValueList<Cidr> Pods { get; init; } = [];
 
     /// <summary>It is to carry nothing while another gateway of its cluster can: its node is about to be worked on.</summary>

@@ -169,7 +169,7 @@ public static class MeshPlanner
             routes.AddRange(ends.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, [HopTo(remote, g)]))));
             routes.AddRange(others.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, carriers))));
             // A node that becomes a gateway is both for a moment.
-            routes.AddRange(ends.Where(g => !g.Drained).SelectMany(g => remote.PodsOf(g).Where(p => !remote.Prefixes.Contains(p)), (g, p) => (Pods: p, Gateway: g)).GroupBy(s => s.Pods)
+            routes.AddRange(ends.Where(g => !g.Drained && remote.Facts.Granularity == Granularity.Node).SelectMany(g => remote.PodsOf(g).Where(p => !remote.Prefixes.Contains(p)), (g, p) => (Pods: p, Gateway: g)).GroupBy(s => s.Pods)
                 .Select(same => Route(same.Key, same.OrderBy(s => s.Gateway.Ordinal).Select(s => HopTo(remote, s.Gateway)).ToValueList()) with { IsShortcut = true }));
         }
 

@@ -49,11 +49,13 @@ public sealed class LeafTests
             // By a gateway of its cluster: nothing of the mesh goes by the node's own tunnels.
             Assert.Empty(await TunnelsAsync(mesh, "aurora-n3"));
 
-            await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "node");
-            await Until.TrueAsync(async () => (await LeavesAsync(mesh)).SequenceEqual(["node-n3"]), Limit, "node n3 to be a leaf", Cancellation);
-            await mesh.ConnectedAsync(Cancellation);
-            await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: true);
-            await streams.GoOnAsync("as a leaf");
+            await NothingIsLostAsync(async () =>
+            {
+                await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "node");
+                await Until.TrueAsync(async () => (await LeavesAsync(mesh)).SequenceEqual(["node-n3"]), Limit, "node n3 to be a leaf", Cancellation);
+                await mesh.ConnectedAsync(Cancellation);
+                await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: true);
+            });
             foreach (var (from, to, dialled) in new[] { (pod, far, far.Address!), (far, pod, address), (mesh.Lab.Topology["borealis-n3-p1"], pod, await SeenByOthersAsync(mesh, pod, mesh.Lab.Topology["borealis-n3-p1"])) })
             {
                 var expected = from == far ? far.Address! : await SeenByOthersAsync(mesh, from, to);
@@ -70,15 +72,22 @@ public sealed class LeafTests
             await streams.GoOnAsync("as a leaf again");
             await mesh.ConnectedAsync(Cancellation);
 
-            // Planned changes lose nothing.
-            await using var planned = new Streams([PingStream.Start(far, address, rate: 100), PingStream.Start(pod, far.Address!, rate: 100)]);
-            await planned.GoOnAsync("before a planned change");
-            await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "gateway");
-            await Until.TrueAsync(async () => (await TunnelsAsync(mesh, "aurora-n3")).Length == 0, Limit, "the leaf to leave", Cancellation);
-            await planned.GoOnAsync("after it");
-            Assert.All(await planned.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
+            await NothingIsLostAsync(async () =>
+            {
+                await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "gateway");
+                await Until.TrueAsync(async () => (await TunnelsAsync(mesh, "aurora-n3")).Length == 0, Limit, "the leaf to leave", Cancellation);
+            });
             await Until.TrueAsync(async () => (await LeavesAsync(mesh)).Length == 0, TimeSpan.FromSeconds(90), "the control service to forget the leaf", Cancellation);
             await mesh.ConnectedAsync(Cancellation);
+
+            async Task NothingIsLostAsync(Func<Task> change)
+            {
+                await using var planned = new Streams([PingStream.Start(far, address, rate: 100), PingStream.Start(pod, far.Address!, rate: 100)]);
+                await planned.GoOnAsync("before a planned change");
+                await change();
+                await planned.GoOnAsync("after it");
+                Assert.All(await planned.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
+            }
         }
         finally
         {

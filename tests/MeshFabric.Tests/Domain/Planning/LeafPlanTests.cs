@@ -62,6 +62,15 @@ public sealed class LeafPlanTests
     }
 
     [Fact]
+    public void A_leaf_that_is_wanted_no_longer_is_sent_nothing_and_what_it_still_sends_is_taken()
+    {
+        var back = Leafy with { Clusters = Leafy.Clusters.Select(c => c with { Granularity = Granularity.Gateway }).ToValueList() };
+        var config = Meshes.Plan(back, "borealis");
+        Assert.DoesNotContain(config.Routes, r => r.IsShortcut);
+        Assert.All(config.Devices.Single(d => d.Name == "mf8").Peers, p => Assert.Contains(p.AllowedIps, a => a.Length == 20));
+    }
+
+    [Fact]
     public void A_leaf_and_a_gateway_of_which_neither_can_be_dialled_have_no_tunnel_and_go_by_the_gateways()
     {
         var hidden = Leafy with { Clusters = Leafy.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g.IsLeaf || c.Name == "borealis" ? g with { Endpoints = [] } : g).ToValueList() }).ToValueList() };
