@@ -53,7 +53,7 @@ static class NetworkingDoubts
 
             if (seen.NftTables.Contains(Firewalld))
             {
-                yield return Warning("node-firewall", subject, $"firewalld judges what {node} lets in and forwards, and the mesh's rules do not change that.", "Let UDP 7710 to 7716 in from the other nodes, UDP 51820 to 51827 on gateways, and trust the devices mf+ and meshx+: firewall-cmd --permanent --zone=trusted --add-interface=meshx0 (mf0, ...); or switch firewalld off, as most CNI plug-ins ask for.");
+                yield return Warning("node-firewall", subject, $"firewalld judges what {node} lets in and forwards, and the mesh's rules do not change that.", "Let UDP 7710 to 7716 in from the other nodes, UDP 51820 to 51828 on gateways and leaves, and trust the devices mf+ and meshx+: firewall-cmd --permanent --zone=trusted --add-interface=meshx0 (mf0, ...); or switch firewalld off, as most CNI plug-ins ask for.");
             }
 
             foreach (var text in seen.Unread)
