@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 [ "$(id -u)" = 0 ] || { echo "make bench makes network namespaces and needs root" >&2; exit 1; }
 deploy/scripts/install-packages.sh gateway services lab bench
 case ${*:-nodes} in
-  *nodes* | *failover*) # its clusters have real API servers and kube-proxies
+  *nodes* | *leaves* | *failover*) # its clusters have real API servers and kube-proxies
     deploy/scripts/install-packages.sh kubernetes cni
     tests/kubernetes/build-binaries.sh "${MESHFABRIC_CACHE:-$HOME/.cache/meshfabric}/kubernetes";;
 esac
