@@ -51,4 +51,7 @@ public static class MeshDatabase
     /// <summary>True when a unique or exclusion constraint refused the change: somebody else was first.</summary>
     public static bool IsConflict(DbUpdateException exception) =>
         exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.ExclusionViolation };
+
+    /// <summary>True when the database refused what it was asked (PostgreSQL's classes 22, 23 and 42: data, integrity, syntax): the same again fails again, for it is our fault.</summary>
+    public static bool IsFault(Exception exception) => exception.GetBaseException() is PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] };
 }

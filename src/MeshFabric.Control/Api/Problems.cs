@@ -54,7 +54,7 @@ public static partial class Problems
                 return Refusal.Conflict("conflict", "Somebody else changed the same thing at the same moment. Look at it again and repeat.");
             case DbUpdateConcurrencyException:
                 return Refusal.Conflict("conflict", "Somebody else changed the same thing at the same moment. Look at it again and repeat.");
-            case RetryLimitExceededException or NpgsqlException or DbUpdateException { InnerException: NpgsqlException } or InvalidOperationException { InnerException: NpgsqlException }:
+            case RetryLimitExceededException or NpgsqlException or DbUpdateException { InnerException: NpgsqlException } or InvalidOperationException { InnerException: NpgsqlException } when !MeshDatabase.IsFault(exception):
                 LogUnavailable(log, context.TraceIdentifier, "database", exception.GetBaseException().Message);
                 return Unavailable("database-unavailable", "The database cannot be reached; nothing was changed. Tunnels are not affected. Try again shortly.");
             case HttpRequestException or TimeoutException or TaskCanceledException { InnerException: TimeoutException }:

@@ -1,3 +1,4 @@
+using MeshFabric.Persistence;
 using MeshFabric.Server.Tests.Services;
 using Npgsql;
 
@@ -94,6 +95,25 @@ public sealed class ConstraintTests(PostgresServer postgres) : IAsyncLifetime
             var refused = await Assert.ThrowsAsync<PostgresException>(() => PrefixAsync("aurora", "Primary", mesh, local: "10.1.0.0/16"));
             Assert.Equal(PostgresErrorCodes.CheckViolation, refused.SqlState);
         }
+    }
+
+    [Fact]
+    public async Task Gateways_of_a_cluster_have_numbers_of_their_own_and_all_leaves_the_same()
+    {
+        await GatewayAsync("gw1", 0);
+        await GatewayAsync("node-1", 8);
+        await GatewayAsync("node-2", 8);
+
+        Assert.Equal(PostgresErrorCodes.UniqueViolation, (await Assert.ThrowsAsync<PostgresException>(() => GatewayAsync("gw2", 0))).SqlState);
+        var refused = await Assert.ThrowsAsync<PostgresException>(() => GatewayAsync("gw3", 9));
+        Assert.Equal(PostgresErrorCodes.CheckViolation, refused.SqlState);
+        // Nobody is told to try again.
+        Assert.True(MeshDatabase.IsFault(refused));
+
+        Task GatewayAsync(string name, int ordinal) => ExecuteAsync($$"""
+            INSERT INTO gateways (id, cluster_id, name, ordinal, public_key, listen_port, endpoints, tunnel_addresses, created_at, join_token_id, reachable, agent_version, backend, facts_revision, applied_revision, tunnels_connected, tunnels_wanted, findings)
+            VALUES ('{{name}}', 'aurora', '{{name}}', {{ordinal}}, '{{name}}', 51820, '{}', '{}', now(), '', false, '', '', 0, 0, 0, 0, '[]')
+            """);
     }
 
     [Theory]
