@@ -10,7 +10,7 @@ using MeshFabric.TestKit;
 namespace MeshFabric.Kubernetes.Tests;
 
 /// <summary>What pods of two joined clusters see of each other, whatever happens to their nodes.</summary>
-public sealed class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<JoinedClusters>
+public sealed partial class MeshOfPodsTests(JoinedClusters joined) : IClassFixture<JoinedClusters>
 {
     static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
