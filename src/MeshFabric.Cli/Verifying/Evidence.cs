@@ -29,7 +29,14 @@ sealed record Evidence(
         .SelectMany(t => t.Carriers.Select(c => $"{c.Cluster}/{c.Gateway}")).Distinct().Order(StringComparer.Ordinal).ToList();
 
     /// <summary>The topology wants them not to reach each other: their gateways refuse what is for the other.</summary>
-    public bool AreApart => Tunnels.Count == 0 && ByHubs.Count == 0 && Explanations.Any(e => e.Wanted.Routes.Any(r => r.NextHops.Count == 0));
+    public bool AreApart => Tunnels.Count == 0 && ByHubs.Count == 0 && Clusters.All(c => GatewaysOf(c).Any()) && Explanations.Any(e => Refuses(e, e.Cluster == A.Metadata.Name ? B : A));
+
+    // Also what is for a cluster without gateways is refused, and what nobody addresses a cluster by.
+    bool Refuses(GatewayExplanation near, ClusterResource far)
+    {
+        var addresses = far.Status.Prefixes.Select(p => p.Mesh).Concat(GatewaysOf(far).SelectMany(g => g.Spec.TunnelAddresses)).ToHashSet();
+        return near.Wanted.Routes.Any(r => r.NextHops.Count == 0 && addresses.Contains(r.Destination));
+    }
 
     /// <summary>What a cluster's gateways address a prefix of the other one by; null for nothing. Hubs between the two may take it for one of their own, which the plan knows.</summary>
     public Cidr? Seen(ClusterResource near, MeshPrefix prefix)

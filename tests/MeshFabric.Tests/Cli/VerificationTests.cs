@@ -64,6 +64,22 @@ public sealed class VerificationTests
         Assert.Equal(found.EndsWith("failed", StringComparison.Ordinal), !verification.Success);
     }
 
+    [Theory]
+    [InlineData("10.20.0.0/16", true, true)]
+    [InlineData("100.99.0.0/16", true, false)]
+    [InlineData("10.20.0.0/16", false, false)]
+    public void That_the_topology_wants_no_tunnels_is_known_by_refusals_of_the_other_clusters_own_addresses_while_both_have_gateways(string refused, bool bothHaveGateways, bool apart)
+    {
+        var near = Healthy.Explanations[0];
+        var evidence = Healthy with
+        {
+            Tunnels = [],
+            Gateways = bothHaveGateways ? Healthy.Gateways : [Canned.AuroraGateway],
+            Explanations = [near with { Wanted = near.Wanted with { Routes = [new MeshFabric.Domain.Planning.MeshRoute(Cidr.Parse(refused), null, [])] } }, Healthy.Explanations[1]],
+        };
+        Assert.Equal(apart, Verification.Of(evidence).Checks.Any(c => c.Detail.Contains("the topology wants none", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Every_hint_leads_to_a_heading_of_the_page()
     {
