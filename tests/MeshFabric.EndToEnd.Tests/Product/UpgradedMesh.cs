@@ -91,11 +91,12 @@ public sealed class UpgradedMesh : IAsyncLifetime
     {
         Say("schema", flows);
         await Mesh.Control.ApplySchemaAsync(Path.Combine(Programs, "meshfabric-schema"), CancellationToken.None);
-        // The former control service, and its CLI, on the schema of today.
+        // The former control service, and its CLI, on the schema of today; the other's CLI asks it too.
         await TellAllAsync();
+        await LookAsync(Programs);
         Say("control service", flows);
         await Mesh.Control.ChangeServiceAsync(Programs, CancellationToken.None);
-        (await Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", Path.Combine(PreviousVersion.Programs, "mfctl"), "status", "--wait", "--timeout", "60"], CancellationToken.None)).Checked("status by the former CLI");
+        await LookAsync(PreviousVersion.Programs);
         await TellAllAsync();
         using (var mesh = JsonDocument.Parse(await MfctlAsync("status", "-o", "json")))
         {
@@ -171,6 +172,15 @@ public sealed class UpgradedMesh : IAsyncLifetime
         await Until.TrueAsync(async () => (await VersionsAsync())[name] == version, JoinedMesh.Limit, $"{name} to be {version}", CancellationToken.None);
         await MfctlAsync("status", "--wait", "--timeout", "90");
         await MfctlAsync("ping", "aurora", "borealis", "-c", "1");
+    }
+
+    /// <summary>Looks at the mesh by a CLI that is not the control service's.</summary>
+    async Task LookAsync(string programs)
+    {
+        foreach (var words in new[] { "status --wait --timeout 60", "cluster list", "gateway list -o json", "tunnel list -o wide", "ping aurora borealis -c 1" })
+        {
+            (await Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", Path.Combine(programs, "mfctl"), .. words.Split(' ')], CancellationToken.None)).Checked($"mfctl {words} of another version");
+        }
     }
 
     /// <summary>Changes the facts, and waits until every agent runs them.</summary>
