@@ -14,7 +14,7 @@ export KUBERNETES ROUNDS
 # Programs that are killed would leave what debuggers connect to in /tmp.
 export DOTNET_EnableDiagnostics ?= 0
 
-.PHONY: images help build test test-kernel chaos bench demo demo-down lab lab-down format clean packages kubernetes-binaries
+.PHONY: images help build test test-kernel chaos bench demo demo-down lab lab-down format clean packages kubernetes-binaries previous
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ lab-down: ## Removes the lab
 
 kubernetes-binaries: ## Real Kubernetes from Debian's source package, built once into the cache (8 to 20 minutes cold)
 	@tests/kubernetes/build-binaries.sh $(CACHE)/kubernetes
+
+previous: ## The version before this one (tests/previous-version), which upgrades are tested from, built once into the cache (1 minute cold)
+	@scripts/build-previous.sh $(CACHE)/previous
 
 images: ## Container images without a container engine: the agent's in out/images, those of the labs' pods in the cache
 	@MESHFABRIC_CACHE=$(CACHE) deploy/images/build-image.sh pause echo agent

@@ -67,6 +67,10 @@ if wants server || wants e2e || wants cni || wants kubernetes; then
   [ -x "$cache/kubernetes/bin/kube-apiserver" ] || say "building Kubernetes from Debian's source package (8 to 20 minutes, once)"
   tests/kubernetes/build-binaries.sh "$cache/kubernetes" >"$logs/kubernetes.log" 2>&1 </dev/null || { fail "kubernetes binaries"; tail -20 "$logs/kubernetes.log"; exit 1; }
 fi
+if wants e2e; then
+  [ -d "$cache/previous/$(grep -v '^#' tests/previous-version)" ] || say "building the version before this one, which upgrades are tested from (1 minute, once)"
+  scripts/build-previous.sh "$cache/previous" >"$logs/previous.log" 2>&1 </dev/null || { fail "the version before this one"; tail -20 "$logs/previous.log"; exit 1; }
+fi
 step "build ($configuration, warnings are errors)" build dotnet build MeshFabric.sln -c "$configuration" -v minimal --nologo || { grep -E 'error' "$logs/build.log" | sort -u | head -20; exit 1; }
 if wants format; then step "format" format dotnet format MeshFabric.sln --no-restore --verify-no-changes; fi
 if wants e2e || wants cni || wants kubernetes; then step "programs in out/" publish scripts/build.sh Release || exit 1; fi

@@ -5,10 +5,10 @@ set -euo pipefail
 declare -A group=(
   [gateway]="wireguard-go nftables iproute2"
   [services]="postgresql-15 rabbitmq-server openssl curl"
-  [lab]="iproute2 nftables iputils-ping procps socat curl util-linux make conntrack"
+  [lab]="iproute2 nftables iputils-ping procps socat curl util-linux make conntrack wireguard-tools"
   [kubernetes]="etcd-server openssl containerd runc containernetworking-plugins conntrack iptables ipset busybox-static jq bc gcc libc6-dev"
   [cni]="iptables ipset conntrack containernetworking-plugins"
-  [bench]="iperf3 nebula wireguard-tools ethtool"
+  [bench]="iperf3 nebula ethtool"
   [kernel]="qemu-system-x86 busybox-static cpio kmod xz-utils"
   [browser]="chromium chromium-driver"
 )

@@ -12,7 +12,7 @@ public static class MeshDatabase
     public const string SchemaAssembly = "meshfabric-schema";
 
     /// <summary>The newest schema change that this build of the model needs.</summary>
-    public const string SchemaVersion = "20261129194929_Leaves";
+    public const string SchemaVersion = "20261129205137_Leaves";
 
     /// <summary>Null when the schema is what this build needs; else what to do.</summary>
     public static async Task<string?> SchemaProblemAsync(MeshDbContext db, CancellationToken cancellationToken)

@@ -188,6 +188,9 @@ public sealed class GatewayRow
     public DateTimeOffset? LastSeen { get; set; }
     public bool Reachable { get; set; }
     public string AgentVersion { get; set; } = "";
+
+    /// <summary>What it says that it knows, of what this service knows of; empty before it said so, and of an agent that says nothing of it.</summary>
+    public List<string> Capabilities { get; set; } = [];
     public string Backend { get; set; } = "";
     public long FactsRevision { get; set; }
     public long AppliedRevision { get; set; }

@@ -18,7 +18,10 @@ static class HostScript
         host=$1; shift
         [ -e "/run/netns/{{spec.Name}}-$host" ] || { echo "on: the lab has no host '$host'" >&2; exit 2; }
         [ $# -gt 0 ] || set -- "${SHELL:-sh}"
-        {{(programs is null ? "" : $"export PATH=\"{programs}:$PATH\"")}}
+        programs={{programs}}
+        # A host may have programs of its own: another version.
+        [ ! -e "$lab/hosts/$host/programs" ] || read -r programs <"$lab/hosts/$host/programs"
+        [ -z "$programs" ] || export PATH="$programs:$PATH"
         # A node is a machine of its own: what runs there ends with it.
         node=$lab/hosts/$host
         if [ -e "$node/machine" ]; then

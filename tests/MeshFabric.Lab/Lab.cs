@@ -91,6 +91,14 @@ public sealed class Lab : IAsyncDisposable
     public async Task<string> ShellAsync(string host, string script, CancellationToken cancellationToken) =>
         (await ExecAsync(host, ["sh", "-ec", script], cancellationToken)).Checked($"'{script}' in {host}").Output;
 
+    /// <summary>Commands in a host find the programs of another directory from now on; what runs there goes on as it is.</summary>
+    /// <param name="programs">As of <see cref="CreateAsync"/>.</param>
+    public void UsePrograms(string host, string programs)
+    {
+        System.IO.Directory.CreateDirectory(HostDirectory(host));
+        File.WriteAllText(Path.Combine(HostDirectory(host), "programs"), programs + "\n");
+    }
+
     /// <summary>A program's handle in a host, running or not.</summary>
     public LabProcess Process(string host, string name) =>
         new($"{name} in {host}", Path.Combine(HostDirectory(host), name + ".pid"), Path.Combine(HostDirectory(host), name + ".log"));

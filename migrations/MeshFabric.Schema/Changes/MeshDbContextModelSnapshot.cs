@@ -294,6 +294,11 @@ namespace MeshFabric.Schema.Changes
                         .HasColumnType("text")
                         .HasColumnName("backend");
 
+                    b.PrimitiveCollection<List<string>>("Capabilities")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("capabilities");
+
                     b.Property<bool>("ChangesKey")
                         .HasColumnType("boolean")
                         .HasColumnName("changes_key");

@@ -106,7 +106,7 @@ public sealed partial class GatewayLoop(
         _reconciler.Keys = new TunnelKeys(secrets);
         _reconciler.OwnKey = _ => keys.Of(_ownKey);
         _paths = paths;
-        using var reach = new ReachExchange(tunnels.IsConnected, SteerSoon, time);
+        using var reach = new ReachExchange(IsConnected, SteerSoon, time);
         _reach = reach;
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var drift = new DriftWatch(Changed, time, log).RunAsync(ended.Token);
@@ -175,6 +175,7 @@ public sealed partial class GatewayLoop(
     {
         var started = time.GetTimestamp();
         _reconciler!.Detour = DetourNow();
+        await InheritAsync(_reconciler, cancellationToken);
         if (facts.Facts is { } known)
         {
             if (_pathsChanged && Config is not null)
@@ -189,6 +190,7 @@ public sealed partial class GatewayLoop(
             {
                 TakeOwnKey(known);
                 Config = MeshPlanner.Plan(known, _identity!.ClusterId, _identity.GatewayId);
+                _inherited = new InheritedRoutes(Config, _installed!, _started);
                 _keyLooks.Wake();
                 _reconciler.Detour = DetourNow();
             }
@@ -249,8 +251,6 @@ public sealed partial class GatewayLoop(
             }
         }
     }
-
-    bool IsAlive(NextHop hop) => hop.Towards is null ? tunnels.IsAlive(hop) : _reach!.Reaches(hop);
 
     Detour? DetourNow() => node is null ? null : !_othersCarry ? Detour.Never : IsDrained ? Detour.Always : Detour.WhereDead;
 

@@ -108,6 +108,9 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
             ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), _sources.Settled(config.Sources), cancellationToken)
             : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, _sources.Settled(config.Sources), cancellationToken);
 
+    /// <summary>Before the first turn: what carries this host's own traffic.</summary>
+    public Task<ValueList<InstalledRoute>> InstalledAsync(CancellationToken cancellationToken) => routes.ReadAsync(cancellationToken);
+
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)
     {

@@ -2,6 +2,7 @@ using MeshFabric.Agent.Facts;
 using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
+using MeshFabric.Contracts;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using MeshFabric.ServiceDefaults;
@@ -65,7 +66,7 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, DeviceKe
         try
         {
             sent = await link.SendAsync(
-                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)) { Session = _session, Number = ++_number },
+                new GatewayReported(ProductVersion.Current, backend, facts.Revision, appliedRevision, true, tunnels.Report(config), config.Findings, await readHost(config)) { Session = _session, Number = ++_number, Capabilities = AgentCapabilities.Own },
                 cancellationToken);
         }
         finally
@@ -86,7 +87,7 @@ public sealed class AgentReporter(IControlLink link, FactsKeeper facts, DeviceKe
 
     async Task BeatAsync(long appliedRevision, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted) { KeyEpoch = secrets.Newest, Key = keys.Used?.ToString(), NextKey = keys.Offered?.ToString() }, cancellationToken))
+        if (await link.SendAsync(new AgentHeartbeat(ProductVersion.Current, facts.Revision, appliedRevision, tunnels.Connected, tunnels.Wanted) { KeyEpoch = secrets.Newest, Key = keys.Used?.ToString(), NextKey = keys.Offered?.ToString(), Capabilities = AgentCapabilities.Own }, cancellationToken))
         {
             _lastHeartbeat = now;
         }

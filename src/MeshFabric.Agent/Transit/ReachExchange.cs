@@ -49,6 +49,15 @@ public sealed class ReachExchange(Func<NextHop, bool> isConnected, Action change
         }
     }
 
+    /// <summary>The hub has said lately whom it does not reach.</summary>
+    public bool Knows(NextHop hop)
+    {
+        lock (_lock)
+        {
+            return _table.IsKnown((hop.Cluster, hop.Gateway), time.GetUtcNow());
+        }
+    }
+
     /// <summary>Takes over what is wanted. Where nobody hands anything on, nothing is asked or told.</summary>
     /// <param name="made">Devices that were made anew: sockets are bound to their numbers.</param>
     public void Update(GatewayConfig config, IReadOnlyCollection<string> made)

@@ -1,3 +1,4 @@
+using MeshFabric.Agent.Probing;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 
@@ -13,6 +14,10 @@ public sealed partial class TunnelWatch
             watched.Probes++;
         }
     }
+
+    // Only of a connected one is that asked.
+    static bool IsToldInside(WatchedTunnel watched) =>
+        watched.Peer.Beacons.Count == 0 || watched.Liveness.State != TunnelState.Connected || watched.Inside.HasAnswered || watched.Inside.LostInARow >= PathLiveness.DeadAfter;
 
     static int Cost(WatchedTunnel watched) => watched.Peer.Beacons.Count > 0 ? 2 : 1;
 

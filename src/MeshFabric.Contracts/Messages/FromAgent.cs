@@ -22,6 +22,10 @@ public sealed record AgentHeartbeat(string AgentVersion, long FactsRevision, lon
 
     /// <summary>Public key that it holds ready to be its next one; null for none.</summary>
     public string? NextKey { get; init; }
+
+    /// <summary>As of <see cref="AgentCapabilities"/>; null from an agent that has none of them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<string>? Capabilities { get; init; }
 }
 
 /// <summary>Asks for a <see cref="FactsSnapshot"/>.</summary>
@@ -49,6 +53,10 @@ public sealed record GatewayReported(
     /// <summary>From 1, in the order in which they were made: of one session a lower one than the last is older, and ignored, whatever order they come in.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long Number { get; init; }
+
+    /// <summary>As of <see cref="AgentHeartbeat.Capabilities"/>: whichever of the two comes first tells them.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<string>? Capabilities { get; init; }
 }
 
 /// <summary>Read back from the host, for <c>mfctl explain</c>.</summary>

@@ -18,7 +18,12 @@ public static class ManifestsApi
             .WithSummary("Makes what is declared so, all of it or nothing; with ?dryRun=true it only says what would change");
     }
 
-    static async Task<TopologyResource> GetAsync(FactsStore facts, CancellationToken cancellationToken) => TopologyView.Of(await facts.LoadAsync(cancellationToken));
+    static async Task<TopologyResource> GetAsync(FactsStore facts, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var now = await facts.LoadAsync(cancellationToken);
+        var old = await facts.ReadAsync(db => OldAgents.WarningsAsync(db, now.Settings, time.GetUtcNow(), cancellationToken), cancellationToken);
+        return TopologyView.Of(now, old);
+    }
 
     static async Task<ApplyResult> ApplyAsync(Body<ApplyManifests> body, bool? dryRun, HttpContext context, FactsStore facts, CancellationToken cancellationToken)
     {
@@ -36,15 +41,15 @@ public static class ManifestsApi
 
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        var (before, after, applied) = await facts.ChangeAsync(async change =>
+        var (before, after, applied, old) = await facts.ChangeAsync(async change =>
         {
             var before = await change.BeforeAsync(cancellationToken);
             var applied = await ManifestChanges.ApplyAsync(change, declared.ConvertAll(d => d!), caller, cancellationToken);
             await change.SettleAsync(cancellationToken);
-            return (before, await FactsStore.LoadAsync(change.Db, cancellationToken), applied);
+            return (before, await FactsStore.LoadAsync(change.Db, cancellationToken), applied, await OldAgents.WarningsAsync(change.Db, change.Settings, change.Now, cancellationToken));
         }, cancellationToken, isDryRun: dryRun == true);
         // Only now: others may change something meanwhile.
-        return new ApplyResult(dryRun == true, after.Revision, applied, TopologyView.Between(before, after)) { Warnings = TopologyView.Warnings(after) };
+        return new ApplyResult(dryRun == true, after.Revision, applied, TopologyView.Between(before, after)) { Warnings = [.. TopologyView.Warnings(after), .. old] };
     }
 
     static DeclaredObject? Read(Manifest? manifest, string pointer, FieldErrors errors)

@@ -32,7 +32,7 @@ public static class MeshApi
         var gateways = view.Clusters.Sum(c => c.Gateways.Count);
         var heard = view.Clusters.SelectMany(c => c.Gateways).Count(view.Heard);
         var wanted = TunnelPairs.Count(view.Facts);
-        var unmet = Unmet(view, clusters, wanted, totals).ToList();
+        List<string> unmet = [.. Unmet(view, clusters, wanted, totals), .. await OldAgents.WarningsAsync(db, view.Facts.Settings, time.GetUtcNow(), cancellationToken)];
         var state = clusters.Count == 0 ? "empty"
             : unmet.Count == 0 ? "ready"
             : totals.Down > 0 || heard < gateways || clusters.Exists(c => c.Status.Findings.Count > 0) ? "degraded"

@@ -51,6 +51,11 @@ public static class ManifestChanges
             return new AppliedManifest("Topology", TopologyResource.TheName, "unchanged");
         }
 
+        if (wanted != Topology.FullMesh)
+        {
+            OldAgents.Refuse(await OldAgents.WithoutTopologiesAsync(change.Db, change.Now, cancellationToken));
+        }
+
         await change.SetTopologyAsync(wanted == Topology.FullMesh ? null : wanted, cancellationToken);
         var (was, isNow) = (TopologyView.SpecOf(before), TopologyView.SpecOf(wanted));
         change.Event("topology-changed", "info", "topology/mesh", caller.Actor, $"The topology of the mesh is {isNow.Type}{(isNow.Hubs is null ? "" : $" with the hubs '{isNow.Hubs}'")}; it was {was.Type}.");

@@ -10,13 +10,14 @@ namespace MeshFabric.Control.Meshing;
 /// <summary>A topology as the API shows it, and what another one changes. Pure.</summary>
 public static class TopologyView
 {
-    public static TopologyResource Of(MeshFacts facts)
+    /// <param name="warnings">Of what the facts do not tell.</param>
+    public static TopologyResource Of(MeshFacts facts, IReadOnlyList<string> warnings)
     {
         var graph = MeshGraph.Of(facts);
         return new TopologyResource(
             new Metadata(TopologyResource.TheName, TopologyResource.TheName, $"{facts.Revision}", default, new Dictionary<string, string>()),
             SpecOf(facts.Settings.Topology ?? Topology.FullMesh),
-            new TopologyStatus(facts.Revision, TunnelPairs.Count(facts), facts.Clusters.Select(c => Show(c, facts, graph)).ToList()) { Warnings = Warnings(facts) });
+            new TopologyStatus(facts.Revision, TunnelPairs.Count(facts), facts.Clusters.Select(c => Show(c, facts, graph)).ToList()) { Warnings = [.. Warnings(facts), .. warnings] });
     }
 
     public static TopologySpec SpecOf(Topology topology)

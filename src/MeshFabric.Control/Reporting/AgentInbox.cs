@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Control.Api;
@@ -25,6 +26,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
         var known = await db.Gateways.Where(g => g.Id == gatewayId).ExecuteUpdateAsync(g => g
             .SetProperty(r => r.LastSeen, now)
             .SetProperty(r => r.AgentVersion, Short(message.AgentVersion))
+            .SetProperty(r => r.Capabilities, Known(message.Capabilities))
             .SetProperty(r => r.FactsRevision, message.FactsRevision)
             .SetProperty(r => r.AppliedRevision, message.AppliedRevision)
             .SetProperty(r => r.HeldEpoch, message.KeyEpoch)
@@ -176,6 +178,7 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
     {
         gateway.LastSeen = now;
         gateway.AgentVersion = Short(message.AgentVersion);
+        gateway.Capabilities = Known(message.Capabilities);
         gateway.Backend = Short(message.Backend);
         gateway.FactsRevision = message.FactsRevision;
         gateway.AppliedRevision = message.AppliedRevision;
@@ -238,6 +241,9 @@ public sealed partial class AgentInbox(IDbContextFactory<MeshDbContext> contexts
 
     // What is no key is taken for none.
     static string? Key(string? text) => PublicKey.TryParse(text, out var key) && key.IsUsable ? text : null;
+
+    // Others are of a later version than this.
+    static List<string> Known(ValueList<string>? capabilities) => AgentCapabilities.Own.Where(c => capabilities?.Contains(c) == true).ToList();
 
     static string Short(string text) => text.Length <= 64 ? text : text[..64];
 

@@ -48,9 +48,23 @@ public sealed class ControlPlane
         var plane = new ControlPlane(lab, await database, await broker);
         await plane.Database.CreateDatabaseAsync(DatabaseName, null, cancellationToken);
         await plane.WriteConfigurationAsync(cancellationToken);
-        (await lab.ExecAsync(Host, ["meshfabric-schema", "apply", "--config", plane.ConfigurationFile], cancellationToken)).Checked("applying the schema");
+        await plane.ApplySchemaAsync("meshfabric-schema", cancellationToken);
         await plane.StartServiceAsync(cancellationToken);
         return plane;
+    }
+
+    /// <summary>Brings the database up to the schema of a program.</summary>
+    /// <param name="program">Its path, or its name alone for the one that the host has.</param>
+    public async Task ApplySchemaAsync(string program, CancellationToken cancellationToken) =>
+        (await _lab.ExecAsync(Host, [program, "apply", "--config", ConfigurationFile], cancellationToken)).Checked("applying the schema");
+
+    /// <summary>The control service ends, and the CLI and it are those of another version from now on.</summary>
+    /// <param name="programs">Directory with the other version.</param>
+    public async Task ChangeServiceAsync(string programs, CancellationToken cancellationToken)
+    {
+        await Service.StopAsync("TERM", cancellationToken);
+        _lab.UsePrograms(Host, programs);
+        await StartServiceAsync(cancellationToken);
     }
 
     /// <summary>The control plane of a lab that is up already.</summary>

@@ -79,6 +79,17 @@ public sealed class MeshLab : IAsyncDisposable
 
     public LabProcess Agent(string gateway) => Lab.Process(gateway, "agent");
 
+    /// <summary>An agent ends, and another version takes its place, as a package's upgrade would do it.</summary>
+    /// <param name="programs">Directory with the other version.</param>
+    /// <param name="between">Done while no agent runs.</param>
+    public async Task ChangeAgentAsync(string gateway, string programs, Func<Task>? between, CancellationToken cancellationToken)
+    {
+        await Agent(gateway).StopAsync("TERM", cancellationToken);
+        await (between?.Invoke() ?? Task.CompletedTask);
+        Lab.UsePrograms(gateway, programs);
+        await StartAgentAsync(gateway, cancellationToken);
+    }
+
     /// <summary>Runs the CLI in the control plane's host.</summary>
     /// <exception cref="LabException">It failed.</exception>
     public async Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) =>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using MeshFabric.Contracts;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Clusters;
@@ -155,6 +156,55 @@ public sealed class TopologyTests(PostgresServer postgres) : IAsyncLifetime
         Assert.Equal("too-many-hub-gateways", problem.Code);
         Assert.Equal("full-mesh", (await GetAsync<TopologyResource>("topology")).Spec.Type);
     }
+
+    [Fact]
+    public async Task A_topology_is_refused_while_an_agent_that_knows_none_is_heard_of()
+    {
+        await BeatAsync("aurora", "0.0.9", null);
+        await BeatAsync("borealis", "0.1.0", AgentCapabilities.Own);
+        await BeatAsync("delta", "0.0.8", ["something-later"]);
+        foreach (var query in new[] { "", "?dryRun=true" })
+        {
+            var problem = await RefusedAsync(HttpStatusCode.Conflict, query, HubAndSpoke, Cluster("centre", "hub"));
+            Assert.Equal("agents-too-old", problem.Code);
+            // The others say nothing at all, or what they know.
+            Assert.Contains(": aurora/gw1 (0.0.9), delta/gw1 (0.0.8).", problem.Detail, StringComparison.Ordinal);
+            Assert.Contains("Upgrade them first", problem.Detail, StringComparison.Ordinal);
+        }
+
+        Assert.Empty((await GetAsync<ClusterResource>("clusters/centre")).Metadata.Labels);
+        await ApplyAsync("", """{"apiVersion":"meshfabric.io/v1","kind":"Topology","spec":{"type":"full-mesh"}}""", Cluster("centre", "hub"));
+
+        await BeatAsync("aurora", "0.1.0", AgentCapabilities.Own);
+        Assert.Contains(": delta/gw1 (0.0.8).", (await RefusedAsync(HttpStatusCode.Conflict, "", HubAndSpoke)).Detail, StringComparison.Ordinal);
+        // One that is away refuses nothing.
+        await PostgresServer.QueryAsync(_service.Database, "UPDATE gateways SET last_seen = now() - interval '46 seconds' WHERE agent_version = '0.0.8' RETURNING 1", Cancel);
+        Assert.Empty((await ApplyAsync("", HubAndSpoke)).Warnings);
+    }
+
+    [Fact]
+    public async Task An_agent_that_knows_no_topologies_and_comes_later_is_told_wherever_the_mesh_is_looked_at()
+    {
+        await ApplyAsync("", HubAndSpoke, Cluster("centre", "hub"));
+        Assert.Empty((await GetAsync<TopologyResource>("topology")).Status.Warnings);
+        // A report says it as well as a heartbeat.
+        await _service.Inbox.OnGatewayReportedAsync(await IdAsync("aurora"), new GatewayReported("0.1.0", "kernel", 1, 1, false, [], [], null) { Capabilities = AgentCapabilities.Own }, Cancel);
+        Assert.Empty((await GetAsync<TopologyResource>("topology")).Status.Warnings);
+        await _service.Inbox.OnGatewayReportedAsync(await IdAsync("aurora"), new GatewayReported("0.0.9", "kernel", 1, 1, false, [], [], null), Cancel);
+
+        const string Told = "aurora/gw1 (0.0.9)";
+        Assert.Contains(Told, Assert.Single((await GetAsync<TopologyResource>("topology")).Status.Warnings), StringComparison.Ordinal);
+        Assert.Contains((await GetAsync<MeshResource>("mesh")).UnmetConditions, c => c.Contains(Told, StringComparison.Ordinal));
+        // What is so already may be applied again, and so may what needs no topologies.
+        Assert.Contains(Told, Assert.Single((await ApplyAsync("", HubAndSpoke)).Warnings), StringComparison.Ordinal);
+        Assert.Empty((await ApplyAsync("", """{"apiVersion":"meshfabric.io/v1","kind":"Topology","spec":{"type":"full-mesh"}}""")).Warnings);
+        Assert.DoesNotContain((await GetAsync<MeshResource>("mesh")).UnmetConditions, c => c.Contains(Told, StringComparison.Ordinal));
+    }
+
+    async Task<string> IdAsync(string cluster) => (await _service.FactsAsync(Cancel)).Clusters.Single(c => c.Name == cluster).Gateways[0].Id;
+
+    async Task BeatAsync(string cluster, string version, ValueList<string>? capabilities) =>
+        await _service.Inbox.OnHeartbeatAsync(await IdAsync(cluster), new AgentHeartbeat(version, 1, 1, 0, 0) { Capabilities = capabilities }, Cancel);
 
     [Fact]
     public async Task Declared_labels_stay_beside_those_of_an_inventory()

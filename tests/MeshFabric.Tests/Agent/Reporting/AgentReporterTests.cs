@@ -3,6 +3,7 @@ using MeshFabric.Agent.Messaging;
 using MeshFabric.Agent.Reporting;
 using MeshFabric.Agent.State;
 using MeshFabric.Agent.Tunnels;
+using MeshFabric.Contracts;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Planning;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -47,6 +48,14 @@ public sealed class AgentReporterTests
         _link.IsConnected = true;
         await TurnAsync();
         Assert.Single(_link.Sent.OfType<GatewayReported>());
+    }
+
+    [Fact]
+    public async Task Heartbeats_and_reports_say_what_the_agent_knows()
+    {
+        await TurnAsync();
+        Assert.All(_link.Sent.OfType<AgentHeartbeat>(), b => Assert.Equal(AgentCapabilities.Own, b.Capabilities));
+        Assert.Equal(AgentCapabilities.Own, Assert.Single(_link.Sent.OfType<GatewayReported>()).Capabilities);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace MeshFabric.Schema.Changes
 {
     [DbContext(typeof(MeshDbContext))]
-    [Migration("20261129194929_Leaves")]
+    [Migration("20261129205137_Leaves")]
     partial class Leaves
     {
         /// <inheritdoc />
@@ -296,6 +296,11 @@ namespace MeshFabric.Schema.Changes
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("backend");
+
+                    b.PrimitiveCollection<List<string>>("Capabilities")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("capabilities");
 
                     b.Property<bool>("ChangesKey")
                         .HasColumnType("boolean")

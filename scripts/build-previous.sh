@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# build-previous.sh CACHE_DIR - publishes the four programs of the version before this one (tests/previous-version), from git history, to CACHE_DIR/COMMIT. Done once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -eq 1 ] || { sed -n 2p "$0" >&2; exit 2; }
+commit=$(grep -v '^#' tests/previous-version)
+[[ $commit =~ ^[0-9a-f]{40}$ ]] || { echo "build-previous.sh: tests/previous-version names no commit: '$commit'" >&2; exit 1; }
+mkdir -p "$1"; cache=$(cd "$1" && pwd)
+started=$SECONDS
+say() { printf '[%4ds] %s\n' $((SECONDS - started)) "$*"; }
+[ ! -d "$cache/$commit" ] || { say "cached: $cache/$commit"; exit 0; }
+
+exec 9>"$cache/.lock"; flock 9 # two test runs may want it at once
+[ ! -d "$cache/$commit" ] || { say "cached: $cache/$commit"; exit 0; }
+git cat-file -e "$commit^{commit}" 2>/dev/null || {
+  echo "build-previous.sh: upgrades are tested from commit ${commit:0:12} (tests/previous-version), and its source is not here." >&2
+  if [ "$(git rev-parse --is-shallow-repository 2>/dev/null)" = true ]; then
+    echo "This clone has a part of the history only. Fetch the rest: git fetch --unshallow" >&2
+  else
+    echo "Fetch it with its history (git fetch origin $commit), or clone the repository instead of copying its files." >&2
+  fi
+  exit 1
+}
+
+# What an interrupted build left goes; a directory of the commit's name is there only when it is whole.
+work=$cache/$commit.new
+rm -rf "$work"; mkdir -p "$work/source" "$work/out/lib"
+trap 'rm -rf "$work"' EXIT
+git archive "$commit" -- src migrations ':(glob)*.props' ':(glob)*.targets' BannedSymbols.txt .editorconfig global.json | tar x -C "$work/source"
+declare -A project=([meshfabric-schema]=migrations/MeshFabric.Schema [meshfabric-control]=src/MeshFabric.Control [meshfabric-agent]=src/MeshFabric.Agent [mfctl]=src/MeshFabric.Cli)
+for name in meshfabric-schema meshfabric-control meshfabric-agent mfctl; do
+  say "building $name of ${commit:0:12}"
+  # In its own directory: there its global.json counts. Its version tells the commit, for it may be the same as today's. No build servers: they would outlive the directory.
+  (cd "$work/source" && dotnet publish "${project[$name]}" -c Release -o "$work/out/lib/$name" -v quiet --nologo --disable-build-servers -p:DebugType=embedded -p:IncludeSourceRevisionInInformationalVersion=true -p:SourceRevisionId="${commit:0:12}") 9>&- >"$work/log" 2>&1 ||
+    { echo "build-previous.sh: $name of $commit does not build:" >&2; { grep -E 'error|warn' "$work/log" || tail -20 "$work/log"; } | sort -u | head -20 >&2; exit 1; }
+  ln -s "lib/$name/$name" "$work/out/$name"
+done
+mv "$work/out" "$cache/$commit"
+say "done: $(du -sh "$cache/$commit" | cut -f1) in $cache/$commit"
