@@ -5,7 +5,7 @@ using MeshFabric.Net;
 namespace MeshFabric.Agent.Local;
 
 /// <summary>What an agent knows of itself; what <c>meshfabric-agent status</c> shows. Holds no secret.</summary>
-/// <param name="Role"><c>gateway</c> or <c>machine</c>.</param>
+/// <param name="Role"><c>gateway</c>, <c>leaf</c> or <c>machine</c>.</param>
 /// <param name="ControlConnected">The broker is reachable and accepts this agent.</param>
 /// <param name="Backend"><c>kernel</c> or <c>userspace</c>; empty before the first turn.</param>
 /// <param name="FactsRevision">Of the facts on disk; 0 before the first.</param>

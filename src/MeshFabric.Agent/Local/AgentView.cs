@@ -47,7 +47,7 @@ public sealed class AgentView
 
     public void Applied(MeshFacts facts, GatewayConfig config, string backend, int mtu, ValueList<TunnelReport> tunnels) => Change(s => s with
     {
-        Role = facts.Clusters.FirstOrDefault(c => c.Name == config.Cluster)?.Kind == ClusterKind.Machine ? "machine" : "gateway",
+        Role = config.IsLeaf ? "leaf" : facts.Clusters.FirstOrDefault(c => c.Name == config.Cluster)?.Kind == ClusterKind.Machine ? "machine" : "gateway",
         Backend = backend,
         FactsRevision = facts.Revision,
         AppliedRevision = config.Revision,
