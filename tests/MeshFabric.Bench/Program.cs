@@ -43,4 +43,5 @@ root.SetAction(async (result, cancellationToken) =>
 
     return failed > 0 ? 1 : 0;
 });
-return await root.Parse(args).InvokeAsync();
+// An interrupted run takes its labs down, which takes longer than the two seconds that it would be given.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(2) });
