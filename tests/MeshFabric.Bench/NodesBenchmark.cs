@@ -71,7 +71,7 @@ sealed class NodesBenchmark : IBenchmark
         foreach (var (from, to) in paths)
         {
             await Traffic.ServeAsync(lab, to.Name, cancellationToken);
-            await Until.TrueAsync(async () => (await lab.ExecAsync(from, ["ping", "-c", "1", "-W", "1", $"{to.Address}"], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(60), $"an answer from {to.Name}", cancellationToken);
+            await Traffic.ReachesAsync(lab, from, $"{to.Address}", $"{from} to {to.Name}", cancellationToken);
         }
 
         for (var round = 1; round <= context.Rounds; round++)

@@ -2,8 +2,6 @@ using MeshFabric.Bench.Measuring;
 using MeshFabric.Bench.Peers;
 using MeshFabric.Lab;
 using MeshFabric.Lab.Control;
-using MeshFabric.Lab.Processes;
-using MeshFabric.TestKit;
 
 namespace MeshFabric.Bench;
 
@@ -34,7 +32,7 @@ sealed class ThroughputBenchmark : IBenchmark
         foreach (var (name, lab) in peers)
         {
             await Traffic.ServeAsync(lab, TwoSites.To, cancellationToken);
-            await Until.TrueAsync(async () => (await lab.ExecAsync(TwoSites.From, ["ping", "-c", "1", "-W", "1", TwoSites.Target], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(30), $"an answer over {name}", cancellationToken);
+            await Traffic.ReachesAsync(lab, TwoSites.From, TwoSites.Target, name, cancellationToken);
         }
 
         var tcp = peers.ToDictionary(p => p.Name, _ => new List<double>());

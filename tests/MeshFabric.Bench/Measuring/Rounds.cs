@@ -35,4 +35,10 @@ public static class Rounds
         context.Say(string.Create(CultureInfo.InvariantCulture, $"{name}: median {times.Median():0.00} s, most {times.Max():0.00} s"));
         return [new Figure($"{name}_median_seconds", times.Median()), new Figure($"{name}_max_seconds", times.Max(), "<= 5")];
     }
+
+    /// <summary>What a fault cost, round by round, against what it may cost.</summary>
+    /// <param name="name">Of the fault, with an underscore behind it; empty for all of them.</param>
+    /// <param name="losses">Seconds.</param>
+    public static IReadOnlyList<Figure> Losses(string name, IReadOnlyList<double> losses) =>
+        [new($"{name}loss_median_seconds", losses.Median(), "<= 0.5"), new($"{name}loss_p99_seconds", losses.Quantile(0.99), "<= 1.5")];
 }

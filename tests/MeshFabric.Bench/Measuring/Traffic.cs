@@ -17,13 +17,29 @@ public static partial class Traffic
         await Until.TrueAsync(async () => (await lab.ExecAsync(pod, ["sh", "-c", $"ss -ltn | grep -q :{Port}"], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(20), "iperf3 to listen", cancellationToken);
     }
 
+    /// <summary>Waits until a pod has an answer from the other one.</summary>
+    /// <param name="way">Names the way, for a person.</param>
+    public static Task ReachesAsync(Lab.Lab lab, string from, string to, string way, CancellationToken cancellationToken) =>
+        Until.TrueAsync(async () => (await lab.ExecAsync(from, ["ping", "-c", "1", "-W", "1", to], cancellationToken)).ExitCode == 0, TimeSpan.FromSeconds(60), $"an answer over {way}", cancellationToken);
+
     /// <summary>TCP throughput in Mbit/s, as received.</summary>
-    public static async Task<double> TcpAsync(Lab.Lab lab, string from, string to, int seconds, int streams, CancellationToken cancellationToken)
+    public static async Task<double> TcpAsync(Lab.Lab lab, string from, string to, int seconds, int streams, CancellationToken cancellationToken) =>
+        (await IperfAsync(lab, from, to, seconds, streams, ["sum_received"], cancellationToken))[0];
+
+    /// <summary>TCP both ways at once: Mbit/s, as received, there and back.</summary>
+    /// <param name="streams">Each way.</param>
+    public static async Task<(double There, double Back)> TcpBothWaysAsync(Lab.Lab lab, string from, string to, int seconds, int streams, CancellationToken cancellationToken)
     {
-        var result = await lab.ExecAsync(from, ["iperf3", "-c", to, "-p", $"{Port}", "-t", $"{seconds}", "-O", "1", "-P", $"{streams}", "-J"], cancellationToken);
+        var received = await IperfAsync(lab, from, to, seconds, streams, ["sum_received", "sum_received_bidir_reverse"], cancellationToken, "--bidir");
+        return (received[0], received[1]);
+    }
+
+    static async Task<IReadOnlyList<double>> IperfAsync(Lab.Lab lab, string from, string to, int seconds, int streams, IReadOnlyList<string> sums, CancellationToken cancellationToken, params string[] more)
+    {
+        var result = await lab.ExecAsync(from, ["iperf3", "-c", to, "-p", $"{Port}", "-t", $"{seconds}", "-O", "1", "-P", $"{streams}", "-J", .. more], cancellationToken);
         using var json = JsonDocument.Parse(result.Output);
-        return json.RootElement.TryGetProperty("end", out var end) && end.TryGetProperty("sum_received", out var sum)
-            ? sum.GetProperty("bits_per_second").GetDouble() / 1e6
+        return json.RootElement.TryGetProperty("end", out var end) && sums.All(s => end.TryGetProperty(s, out _))
+            ? [.. sums.Select(s => end.GetProperty(s).GetProperty("bits_per_second").GetDouble() / 1e6)]
             : throw new LabException($"iperf3 from {from} to {to} failed: {(json.RootElement.TryGetProperty("error", out var error) ? error.GetString() : result.Error)}");
     }
 

@@ -1,4 +1,3 @@
-using MeshFabric.Lab;
 using MeshFabric.Lab.Processes;
 
 namespace MeshFabric.Bench.Peers;
@@ -6,9 +5,10 @@ namespace MeshFabric.Bench.Peers;
 /// <summary>Nebula between the two gateways, each routing its site's pods (unsafe_routes).</summary>
 public static class Nebula
 {
-    public static async Task<Lab.Lab> CreateAsync(string name, CancellationToken cancellationToken)
+    public static Task<Lab.Lab> CreateAsync(string name, CancellationToken cancellationToken) => PeerLab.CreateAsync(name, lab => SetUpAsync(lab, cancellationToken), cancellationToken);
+
+    static async Task SetUpAsync(Lab.Lab lab, CancellationToken cancellationToken)
     {
-        var lab = await Lab.Lab.CreateAsync(new LabSpec(name, TwoSites.Clusters), null, cancellationToken);
         var folder = Path.Combine(lab.Directory, "nebula");
         Directory.CreateDirectory(folder);
         (await Command.RunAsync(["nebula-cert", "ca", "-name", "bench", "-out-crt", $"{folder}/ca.crt", "-out-key", $"{folder}/ca.key"], null, cancellationToken)).Checked("nebula-cert");
@@ -40,8 +40,6 @@ public static class Nebula
         {
             await lab.StartAsync(gateway.Name, "nebula", ["nebula", "-config", $"{folder}/{gateway.Name}.yml"], cancellationToken);
         }
-
-        return lab;
     }
 
     static string Address(string cluster) => cluster == "a" ? "192.168.77.1" : "192.168.77.2";

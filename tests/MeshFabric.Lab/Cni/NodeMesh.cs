@@ -72,37 +72,11 @@ public sealed class NodeMesh : IAsyncDisposable
     /// <summary>Process ids of a cluster's agents; null for one that ended.</summary>
     public IReadOnlyList<int?> Agents(string cluster) => [.. Nodes(cluster).Select(n => Lab.Process(n, Agent).Pid)];
 
-    /// <summary>All that makes a node a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out.</summary>
-    public async Task SignalGatewayAsync(string node, string signal, CancellationToken cancellationToken)
-    {
-        var ours = (await ProcessesAsync(node, cancellationToken)).Where(p => p.Program is "wireguard-go" or "meshfabric-agen").Select(p => p.Pid).ToArray();
-        if (ours.Length == 0)
-        {
-            throw new LabException($"no gateway runs on {node}");
-        }
+    /// <inheritdoc cref="MeshLab.SignalGatewayAsync"/>
+    public Task SignalGatewayAsync(string node, string signal, CancellationToken cancellationToken) => _mesh.SignalGatewayAsync(node, signal, cancellationToken);
 
-        (await Processes.Command.RunAsync(["kill", $"-{signal}", .. ours], null, cancellationToken)).Checked($"{signal} to the gateway on {node}");
-    }
-
-    /// <summary>What runs on a node, by the first 15 characters of its name.</summary>
-    public async Task<IReadOnlyList<(string Pid, string Program)>> ProcessesAsync(string node, CancellationToken cancellationToken)
-    {
-        var all = (await Processes.Command.RunAsync(["ip", "netns", "pids", Lab.Topology[node].Namespace], null, cancellationToken)).Checked($"listing the processes of {node}");
-        return [.. all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(pid => (pid, ProgramOf(pid)))];
-
-        static string ProgramOf(string pid)
-        {
-            try
-            {
-                return File.ReadAllText($"/proc/{pid}/comm").Trim();
-            }
-            catch (IOException)
-            {
-                // It has ended.
-                return "";
-            }
-        }
-    }
+    /// <inheritdoc cref="MeshLab.ProcessesAsync"/>
+    public Task<IReadOnlyList<(string Pid, string Program)>> ProcessesAsync(string node, CancellationToken cancellationToken) => _mesh.ProcessesAsync(node, cancellationToken);
 
     /// <summary>Waits until every tunnel carries traffic, as a person would.</summary>
     public Task ConnectedAsync(CancellationToken cancellationToken) => _mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "180");

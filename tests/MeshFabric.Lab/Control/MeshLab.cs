@@ -90,6 +90,38 @@ public sealed class MeshLab : IAsyncDisposable
         await StartAgentAsync(gateway, cancellationToken);
     }
 
+    /// <summary>All that makes a host a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out.</summary>
+    public async Task SignalGatewayAsync(string host, string signal, CancellationToken cancellationToken)
+    {
+        var ours = (await ProcessesAsync(host, cancellationToken)).Where(p => p.Program is "wireguard-go" or "meshfabric-agen").Select(p => p.Pid).ToArray();
+        if (ours.Length == 0)
+        {
+            throw new LabException($"no gateway runs on {host}");
+        }
+
+        (await Command.RunAsync(["kill", $"-{signal}", .. ours], null, cancellationToken)).Checked($"{signal} to the gateway on {host}");
+    }
+
+    /// <summary>What runs in a host, by the first 15 characters of its name.</summary>
+    public async Task<IReadOnlyList<(string Pid, string Program)>> ProcessesAsync(string host, CancellationToken cancellationToken)
+    {
+        var all = (await Command.RunAsync(["ip", "netns", "pids", Lab.Topology[host].Namespace], null, cancellationToken)).Checked($"listing the processes of {host}");
+        return [.. all.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(pid => (pid, ProgramOf(pid)))];
+
+        static string ProgramOf(string pid)
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{pid}/comm").Trim();
+            }
+            catch (IOException)
+            {
+                // It has ended.
+                return "";
+            }
+        }
+    }
+
     /// <summary>Runs the CLI in the control plane's host.</summary>
     /// <exception cref="LabException">It failed.</exception>
     public async Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) =>
