@@ -108,7 +108,16 @@ public sealed record RelayedSide(string Cluster, string Gateway, PublicKey Publi
 /// <summary>A destination in the mesh and every plane that can carry it; the reconciler uses those that are alive (ECMP). Without any it is refused: the topology has no way there.</summary>
 /// <param name="Source">Host prefix of the source hint: a tunnel address, so that this gateway's own ICMP errors are answerable.</param>
 /// <param name="NextHops">Sorted by device.</param>
-public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops);
+public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop> NextHops)
+{
+    /// <summary>By gateways that are drained: ways to be taken while none of the others carries. Sorted by device; null: there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<NextHop>? Spares { get; init; }
+
+    /// <summary>All ways that may carry it.</summary>
+    [JsonIgnore]
+    public IEnumerable<NextHop> Ways => NextHops.Concat(Spares ?? []);
+}
 
 /// <summary>One way to a destination: our device, and the gateway at its far end.</summary>
 public sealed record NextHop(string Device, string Cluster, string Gateway)

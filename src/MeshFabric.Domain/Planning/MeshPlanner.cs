@@ -157,15 +157,16 @@ public static class MeshPlanner
             var hops = Hops(remote);
             // Its own addresses stay reachable: it is probed as before.
             var carriers = hops.Where(h => !h.Gateway.Drained || hops.TrueForAll(o => o.Gateway.Drained)).Select(h => h.Hop).ToValueList();
-            routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
+            var spares = hops.Select(h => h.Hop).Except(carriers).ToValueList();
+            routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers, spares)));
             // Refused: nobody may follow it to wherever the host sends what it does not know.
             routes.AddRange(remote.Unused.Select(p => Route(p, [])));
-            routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers)));
+            routes.AddRange(remote.IsLinked ? hops.SelectMany(h => h.Gateway.TunnelAddresses.Select(a => Route(a, [h.Hop]))) : remote.TunnelAddresses.Select(a => Route(a, carriers, spares)));
         }
 
         return routes.OrderBy(r => r.Destination).ToValueList();
 
-        MeshRoute Route(Cidr to, ValueList<NextHop> by) => new(to, to.IsIPv4 ? source4 : source6, by);
+        MeshRoute Route(Cidr to, ValueList<NextHop> by, ValueList<NextHop>? spares = null) => new(to, to.IsIPv4 ? source4 : source6, by) { Spares = spares is { Count: > 0 } ? spares : null };
     }
 
     /// <summary>By tunnels to its own gateways, or to those that hand on to them; sorted by device.</summary>
