@@ -45,8 +45,11 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
 
     public TunnelKeys Keys { get; set; } = new(null);
 
-    /// <summary>Which of its own keys this gateway's devices are to have.</summary>
-    public Func<GatewayConfig, PrivateKey> OwnKey { get; set; } = _ => key;
+    /// <summary>Which of its own keys each of this gateway's devices is to have, by its name. From any thread.</summary>
+    public Func<string, PrivateKey> OwnKey { get; set; } = _ => key;
+
+    /// <summary>The device that is to carry only what no other one can; null as a rule.</summary>
+    public string? Resting { get; set; }
 
     /// <summary>The config that the host was last made to match: the one that was given, but for the keys of those far gateways that have changed to their next one.</summary>
     public GatewayConfig? Applied { get; private set; }
@@ -76,7 +79,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
         var made = new List<string>();
         foreach (var device in config.Devices)
         {
-            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, OwnKey(config), made, cancellationToken));
+            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, OwnKey(device.Name), made, cancellationToken));
         }
 
         foreach (var device in config.Devices.Where(d => !states.ContainsKey(d.Name)))
@@ -103,8 +106,8 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), null, cancellationToken);
 
     /// <summary>Read back from the host, for reports.</summary>
     public async Task<GatewayActual> ReadAsync(GatewayConfig config, CancellationToken cancellationToken)

@@ -254,6 +254,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
             watched.Probes++;
         }
 
+        var sentAt = time.GetUtcNow();
         var trip = await socket.EchoAsync(target, ProbePayload, limit, CancellationToken.None);
         bool quicker, other;
         lock (watched)
@@ -261,7 +262,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
             var before = watched.IsQuick;
             if (trip is { } answered)
             {
-                watched.Liveness.Path.Answered(answered);
+                watched.Answered(answered, sentAt);
             }
             else
             {
