@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
@@ -8,8 +9,12 @@ namespace MeshFabric.Bench.Measuring;
 sealed class Flows : IAsyncDisposable
 {
     readonly List<PingStream> _streams;
+    readonly Stopwatch _since = Stopwatch.StartNew();
 
     Flows(List<PingStream> streams) => _streams = streams;
+
+    /// <summary>As <see cref="PingLoss.SentAt"/> counts, but for the moments that their starts are apart.</summary>
+    public TimeSpan Elapsed => _since.Elapsed;
 
     /// <param name="pairs">Of flows: one each way.</param>
     public static Flows Start(LabHost near, LabHost far, int pairs) =>
