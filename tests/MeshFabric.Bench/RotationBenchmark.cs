@@ -33,7 +33,7 @@ sealed class RotationBenchmark : IBenchmark
         }
 
         await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
-        var (sent, lost, told, inForce) = (0, 0, new List<double>(), new List<double>());
+        var (sent, byKeys, byRestarts, told, inForce) = (0, 0, 0, new List<double>(), new List<double>());
         for (var round = 0; round < context.Rounds; round++)
         {
             await using var flows = Flows.Start(mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"], FlowPairs);
@@ -43,6 +43,7 @@ sealed class RotationBenchmark : IBenchmark
             told.Add(clock.Elapsed.TotalSeconds);
             await Until.TrueAsync(async () => await EpochsAsync(mesh, cancellationToken) is { Count: 8 } epochs && epochs.TrueForAll(e => e == epoch), Limit, $"handshakes with the keys of epoch {epoch} on both sides of all tunnels", cancellationToken);
             inForce.Add(clock.Elapsed.TotalSeconds);
+            var keyed = flows.Elapsed;
             foreach (var gateway in mesh.Lab.Topology.Gateways)
             {
                 await mesh.Agent(gateway.Name).StopAsync("TERM", cancellationToken);
@@ -52,13 +53,20 @@ sealed class RotationBenchmark : IBenchmark
 
             await flows.GoOnAsync(Limit, "after", cancellationToken);
             var reports = await flows.StopAsync();
-            (sent, lost) = (sent + reports.Sum(r => r.Sent), lost + reports.Sum(r => r.Lost));
-            context.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: told after {told[^1]:0.0} s, in force after {inForce[^1]:0} s; {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost"));
+            var early = reports.SelectMany(r => r.Losses).Where(l => l.SentAt < keyed).Sum(l => l.Count);
+            (sent, byKeys, byRestarts) = (sent + reports.Sum(r => r.Sent), byKeys + early, byRestarts + reports.Sum(r => r.Lost) - early);
+            context.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch}: told after {told[^1]:0.0} s, in force after {inForce[^1]:0} s; of {reports.Sum(r => r.Sent)} lost {early} while keys changed, {reports.Sum(r => r.Lost) - early} after {keyed.TotalSeconds:0.0} s, while agents started again"));
+            foreach (var (report, flow) in reports.Select((r, i) => (r, i)).Where(r => r.r.Lost > 0))
+            {
+                context.Say($"flow {flow}: {report.Told}");
+            }
         }
 
         return
         [
-            new("packets_lost", lost, "<= 0"),
+            new("packets_lost", byKeys + byRestarts, "<= 0"),
+            new("packets_lost_by_keys", byKeys),
+            new("packets_lost_by_restarts", byRestarts),
             new("packets_sent", sent),
             new("rotation_told_median_seconds", told.Median()),
             new("rotation_in_force_max_seconds", inForce.Max()),

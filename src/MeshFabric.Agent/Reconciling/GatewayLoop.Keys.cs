@@ -49,27 +49,26 @@ public sealed partial class GatewayLoop
         }
     }
 
-    // All hear at the same moment that we may use it, and have a turn's work with that.
-    static readonly TimeSpan OthersTurn = TimeSpan.FromMilliseconds(500);
+    readonly PlaneKeys _planes = new();
 
-    volatile PublicKey? _ownKey;
-    long? _ownKeyWaits;
-
-    // Which of our own keys the devices have this turn.
-    void ChooseOwnKey(GatewayConfig config)
+    // Which of our own keys each device has this turn, and which one rests.
+    async Task ChooseOwnKeysAsync(GatewayConfig config, CancellationToken cancellationToken)
     {
-        if (config.Key is null || keys.Used is null || keys.PublicOf(config.Key) == keys.Used)
+        var next = config.Key is { } key && key == keys.Offered ? key : null;
+        ValueList<KeyedPlane> planes = [];
+        if (next is not null)
         {
-            (_ownKey, _ownKeyWaits) = (config.Key, null);
-            return;
+            // With the first turn they are what the agent before this one left.
+            var has = _reconciler!.States.Count > 0 ? _reconciler.States.ToDictionary(s => s.Key, s => s.Value.PublicKey) : await _reconciler.ReadKeysAsync(config, cancellationToken);
+            planes = config.Devices.Select(d => new KeyedPlane(d.Name, has.GetValueOrDefault(d.Name), d.Peers.Select(p => Tunnel(new NextHop(d.Name, p.Cluster, p.Gateway))).ToValueList())).ToValueList();
         }
 
-        _ownKeyWaits ??= time.GetTimestamp();
-        if (time.GetElapsedTime(_ownKeyWaits.Value) >= OthersTurn)
-        {
-            (_ownKey, _ownKeyWaits) = (config.Key, null);
-        }
+        _planes.Update(keys.PublicOf(null), next, planes, tunnels.IsSettling, time.GetUtcNow());
+        _reconciler!.Resting = _planes.Resting;
+        tunnels.Await(_planes.Resting);
     }
+
+    KeyedTunnel Tunnel(NextHop hop) => new(hop.Cluster, hop.Gateway, tunnels.IsConnected(hop), tunnels.AnsweredOf(hop));
 
     void TakeOwnKey(MeshFacts known)
     {

@@ -26,6 +26,9 @@ public sealed partial class GatewayLoop(
     static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
     static readonly TimeSpan QuickTurn = TimeSpan.FromMilliseconds(250);
 
+    // While our devices' key changes: all others of the mesh wait for us.
+    static readonly TimeSpan KeyTurn = TimeSpan.FromMilliseconds(100);
+
     // The kernel tells of changed tables at once; this is for the day it did not.
     static readonly TimeSpan FirewallCheck = TimeSpan.FromSeconds(10);
 
@@ -104,7 +107,7 @@ public sealed partial class GatewayLoop(
         using var paths = new PathFinder(() => host.PathSocket(time), keys.Current, time, log);
         (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
         _reconciler.Keys = new TunnelKeys(secrets);
-        _reconciler.OwnKey = _ => keys.Of(_ownKey);
+        _reconciler.OwnKey = device => keys.Of(_planes.Of(device));
         _paths = paths;
         using var reach = new ReachExchange(IsConnected, SteerSoon, time);
         _reach = reach;
@@ -140,7 +143,7 @@ public sealed partial class GatewayLoop(
             }
 
             _reports.Wake();
-            await _signal.WaitAsync(tunnels.IsSettling || _ownKeyWaits is not null ? QuickTurn : Turn, stoppingToken);
+            await _signal.WaitAsync(_planes.IsChanging ? KeyTurn : tunnels.IsSettling ? QuickTurn : Turn, stoppingToken);
         }
 
         await ended.CancelAsync();
@@ -200,11 +203,11 @@ public sealed partial class GatewayLoop(
                 Config = Config with { Firewall = Config.Firewall with { IsDrained = _drained } };
             }
 
-            ChooseOwnKey(Config);
+            await ChooseOwnKeysAsync(Config, cancellationToken);
             try
             {
                 await _reconciler.ReconcileAsync(Config, IsAlive, FirewallDue(), cancellationToken);
-                var used = keys.PublicOf(_ownKey);
+                var used = keys.PublicOf(_planes.Used);
                 if (Interlocked.Exchange(ref _appliedRevision, Config.Revision) != Config.Revision || keys.Used != used)
                 {
                     keys.Used = used;

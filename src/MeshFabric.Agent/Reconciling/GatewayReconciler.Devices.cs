@@ -40,7 +40,7 @@ public sealed partial class GatewayReconciler
                 if (_changes.Observe(device, state.Peers))
                 {
                     taken = true;
-                    await backend.ConfigureAsync(device.Name, Wanted(_changes.Apply(device), OwnKey(config), state.Peers.ToDictionary(p => p.PublicKey), time.GetUtcNow()), cancellationToken);
+                    await backend.ConfigureAsync(device.Name, Wanted(_changes.Apply(device), OwnKey(device.Name), state.Peers.ToDictionary(p => p.PublicKey), time.GetUtcNow()), cancellationToken);
                 }
             }
             catch (WireGuardException)
@@ -71,6 +71,25 @@ public sealed partial class GatewayReconciler
                 _device.Release();
             }
         }
+    }
+
+    /// <summary>Which keys the devices have that an agent before this one left.</summary>
+    public async Task<IReadOnlyDictionary<string, PublicKey?>> ReadKeysAsync(GatewayConfig config, CancellationToken cancellationToken)
+    {
+        var keys = new Dictionary<string, PublicKey?>();
+        foreach (var device in (await backend.ListAsync(cancellationToken)).Intersect(config.Devices.Select(d => d.Name)))
+        {
+            try
+            {
+                keys[device] = (await backend.ReadAsync(device, cancellationToken)).PublicKey;
+            }
+            catch (WireGuardException)
+            {
+                // It is made anew with the next turn.
+            }
+        }
+
+        return keys;
     }
 
     async Task<DeviceState> ReadAsync(string device, CancellationToken cancellationToken) => _handshakes.Of(await backend.ReadAsync(device, cancellationToken));

@@ -47,8 +47,11 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
 
     public TunnelKeys Keys { get; set; } = new(null);
 
-    /// <summary>Which of its own keys this gateway's devices are to have.</summary>
-    public Func<GatewayConfig, PrivateKey> OwnKey { get; set; } = _ => key;
+    /// <summary>Which of its own keys each of this gateway's devices is to have, by its name. From any thread.</summary>
+    public Func<string, PrivateKey> OwnKey { get; set; } = _ => key;
+
+    /// <summary>The device that is to carry only what no other one can; null as a rule.</summary>
+    public string? Resting { get; set; }
 
     /// <summary>The config that the host was last made to match: the one that was given, but for the keys of those far gateways that have changed to their next one.</summary>
     public GatewayConfig? Applied { get; private set; }
@@ -78,7 +81,7 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
         var made = new List<string>();
         foreach (var device in config.Devices)
         {
-            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, OwnKey(config), made, cancellationToken));
+            await TryAsync(failures, async () => states[device.Name] = await ApplyDeviceAsync(device, OwnKey(device.Name), made, cancellationToken));
         }
 
         foreach (var device in config.Devices.Where(d => !states.ContainsKey(d.Name)))
@@ -105,8 +108,8 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf), RouteSelection.Select(config, isAlive, mtu: MtuOf), _sources.Settled(config.Sources), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf), null, _sources.Settled(config.Sources), cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), _sources.Settled(config.Sources), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), null, _sources.Settled(config.Sources), cancellationToken);
 
     /// <summary>Before the first turn: what carries this host's own traffic.</summary>
     public Task<ValueList<InstalledRoute>> InstalledAsync(CancellationToken cancellationToken) => routes.ReadAsync(cancellationToken);

@@ -24,7 +24,7 @@ public sealed class InheritedRoutes
         var devices = installed.Where(r => r.Devices.Count > 0 && !probed.Contains(r.Destination)).ToDictionary(r => r.Destination, r => r.Devices);
         foreach (var route in config.Routes.Where(r => devices.ContainsKey(r.Destination)))
         {
-            foreach (var hop in route.NextHops)
+            foreach (var hop in route.Ways)
             {
                 _carried[hop] = _carried.GetValueOrDefault(hop) || devices[route.Destination].Contains(hop.Device);
             }

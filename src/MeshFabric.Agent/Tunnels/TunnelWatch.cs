@@ -257,6 +257,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
             watched.Probes++;
         }
 
+        var sentAt = time.GetUtcNow();
         var trip = await socket.EchoAsync(target, ProbePayload, limit, CancellationToken.None);
         bool quicker, other;
         lock (watched)
@@ -264,7 +265,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
             var before = watched.IsQuick;
             if (trip is { } answered)
             {
-                watched.Liveness.Path.Answered(answered);
+                watched.Answered(answered, sentAt);
             }
             else
             {

@@ -38,13 +38,26 @@ sealed class WatchedTunnel(DateTimeOffset since)
     /// <summary>As of <see cref="TunnelReport.KeyEpoch"/>.</summary>
     public int KeyEpoch { get; private set; }
 
-    public bool IsQuick => _carries || Liveness.Path.LostInARow > 0;
+    /// <summary>Somebody waits for its next answer.</summary>
+    public bool IsAwaited { get; set; }
+
+    /// <summary>When the last probe was sent that was answered.</summary>
+    public DateTimeOffset? AnsweredOf { get; private set; }
+
+    public bool IsQuick => _carries || IsAwaited || Liveness.Path.LostInARow > 0;
 
     int _beacon;
     bool _carries;
     DateTimeOffset? _before;
     int _setEpoch;
     DateTimeOffset _setSince;
+
+    /// <param name="sentAt">When the probe was sent.</param>
+    public void Answered(TimeSpan roundTrip, DateTimeOffset sentAt)
+    {
+        Liveness.Path.Answered(roundTrip);
+        AnsweredOf = sentAt > AnsweredOf || AnsweredOf is null ? sentAt : AnsweredOf;
+    }
 
     /// <summary>Takes over what the device says of it.</summary>
     public void Read(PeerState? state)

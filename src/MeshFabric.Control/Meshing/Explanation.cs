@@ -71,7 +71,7 @@ public static class Explanation
         foreach (var route in routes.Where(r => seen.ContainsKey(r.Destination)))
         {
             // A plane whose tunnel is down is left out on purpose: only devices that cannot carry the route are wrong.
-            var wrong = seen[route.Destination].Devices.Except(route.NextHops.Select(h => h.Device)).ToList();
+            var wrong = seen[route.Destination].Devices.Except(route.Ways.Select(h => h.Device)).ToList();
             if (wrong.Count > 0)
             {
                 differences.Add($"The route to {route.Destination} goes by {string.Join(", ", wrong)}, which cannot carry it.");

@@ -38,7 +38,7 @@ public abstract record KeyChangeStep(string Gateway)
     public sealed record GiveUp(string Gateway, string Reason) : KeyChangeStep(Gateway);
 }
 
-/// <summary>Changes device keys one gateway of a cluster at a time, so that the cluster's others carry meanwhile, and never before all others hold the next key ready. Pure.</summary>
+/// <summary>Changes device keys one gateway of a cluster at a time, so that the cluster's others carry meanwhile, never the two of a tunnel at once, and never before all others hold the next key ready. Pure.</summary>
 /// <remarks>Level-triggered: what is to be done follows from what is. Once a gateway was told to use its next key there is no way back but by its own word: it may use it, and not be able to say so.</remarks>
 public static class KeyChangePlan
 {
@@ -56,7 +56,7 @@ public static class KeyChangePlan
 
     public static IReadOnlyList<KeyChangeStep> Next(IReadOnlyCollection<KeyChangeGateway> gateways, DateTimeOffset now)
     {
-        var steps = gateways.Where(g => g.Began is not null).Select(g => Next(g, gateways, now)).OfType<KeyChangeStep>().ToList();
+        var steps = OneOfEachTunnel(gateways, now, gateways.Where(g => g.Began is not null).Select(g => Next(g, gateways, now)).OfType<KeyChangeStep>());
         var busy = gateways.Where(g => g.Began is not null).Select(g => g.ClusterId).ToHashSet(StringComparer.Ordinal);
         foreach (var cluster in gateways.Where(g => g is { Asked: not null, Began: null, Heard: true } && !busy.Contains(g.ClusterId)).GroupBy(g => g.ClusterId)
             .OrderBy(c => c.Min(g => g.Asked)).ThenBy(c => c.Key, StringComparer.Ordinal))
@@ -74,6 +74,28 @@ public static class KeyChangePlan
         }
 
         return steps;
+    }
+
+    // If both sides of a tunnel used their next key at once, each would dial a key that the other one has no more.
+    static List<KeyChangeStep> OneOfEachTunnel(IReadOnlyCollection<KeyChangeGateway> gateways, DateTimeOffset now, IEnumerable<KeyChangeStep> steps)
+    {
+        var changing = gateways.Where(g => g is { Changes: true, Heard: true }).ToList();
+        return steps.Where(step =>
+        {
+            if (step is not KeyChangeStep.Change)
+            {
+                return true;
+            }
+
+            var gateway = gateways.First(g => g.Id == step.Gateway);
+            if (now - gateway.Began <= StageTime && changing.Exists(o => o.Peers.Contains(gateway.Id) || gateway.Peers.Contains(o.Id)))
+            {
+                return false;
+            }
+
+            changing.Add(gateway);
+            return true;
+        }).ToList();
     }
 
     // Where there are others, one of them must carry meanwhile.

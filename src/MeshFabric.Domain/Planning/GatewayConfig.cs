@@ -125,6 +125,14 @@ public sealed record MeshRoute(Cidr Destination, Cidr? Source, ValueList<NextHop
     /// <summary>Part of a prefix that another route leads to: where none of its hops is alive, that one carries.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsShortcut { get; init; }
+
+    /// <summary>By gateways that are drained: ways to be taken while none of the others carries. Sorted by device; null: there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public ValueList<NextHop>? Spares { get; init; }
+
+    /// <summary>All ways that may carry it.</summary>
+    [JsonIgnore]
+    public IEnumerable<NextHop> Ways => NextHops.Concat(Spares ?? []);
 }
 
 /// <summary>One way to a destination: our device, and the gateway at its far end.</summary>

@@ -162,12 +162,13 @@ public static class MeshPlanner
             var hops = Hops(remote);
             // Its own addresses stay reachable: it is probed as before.
             var carriers = hops.Where(h => !h.Gateway.Drained || hops.TrueForAll(o => o.Gateway.Drained)).Select(h => h.Hop).ToValueList();
-            routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers)));
+            var spares = hops.Select(h => h.Hop).Except(carriers).ToValueList();
+            routes.AddRange(remote.Prefixes.Select(p => Route(p, carriers, spares)));
             // Refused: nobody may follow it to wherever the host sends what it does not know.
             routes.AddRange(remote.Unused.Select(p => Route(p, [])));
             var (ends, others) = remote.IsLinked ? (remote.Facts.Gateways.Where(g => HaveTunnel(self, g)).ToList(), remote.Facts.Gateways.Where(g => !HaveTunnel(self, g))) : ([], remote.Facts.Gateways);
             routes.AddRange(ends.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, [HopTo(remote, g)]))));
-            routes.AddRange(others.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, carriers))));
+            routes.AddRange(others.SelectMany(g => g.TunnelAddresses.Select(a => Route(a, carriers, spares))));
             // A node that becomes a gateway is both for a moment.
             routes.AddRange(ends.Where(g => !g.Drained && remote.Facts.Granularity == Granularity.Node).SelectMany(g => remote.PodsOf(g).Where(p => !remote.Prefixes.Contains(p)), (g, p) => (Pods: p, Gateway: g)).GroupBy(s => s.Pods)
                 .Select(same => Route(same.Key, same.OrderBy(s => s.Gateway.Ordinal).Select(s => HopTo(remote, s.Gateway)).ToValueList()) with { IsShortcut = true }));
@@ -175,7 +176,7 @@ public static class MeshPlanner
 
         return routes.OrderBy(r => r.Destination).ToValueList();
 
-        MeshRoute Route(Cidr to, ValueList<NextHop> by) => new(to, to.IsIPv4 ? source4 : source6, by);
+        MeshRoute Route(Cidr to, ValueList<NextHop> by, ValueList<NextHop>? spares = null) => new(to, to.IsIPv4 ? source4 : source6, by) { Spares = spares is { Count: > 0 } ? spares : null };
     }
 
     /// <summary>By tunnels to its own gateways, or to those that hand on to them; sorted by device.</summary>

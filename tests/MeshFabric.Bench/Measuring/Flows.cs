@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
@@ -10,10 +11,15 @@ sealed class Flows : IAsyncDisposable
     /// <summary>Answers, three seconds of them at the usual rate: by then agents know that the ways carry traffic, which takes them up to two, and probe them as often as those.</summary>
     public const int Settled = 300;
 
+    readonly Stopwatch _since = Stopwatch.StartNew();
+
     readonly List<PingStream> _streams;
     readonly int _rate;
 
     Flows(List<PingStream> streams, int rate) => (_streams, _rate) = (streams, rate);
+
+    /// <summary>As <see cref="PingLoss.SentAt"/> counts, but for the moments that their starts are apart.</summary>
+    public TimeSpan Elapsed => _since.Elapsed;
 
     /// <param name="pairs">Of flows: one each way.</param>
     /// <param name="rate">Packets a second of each.</param>

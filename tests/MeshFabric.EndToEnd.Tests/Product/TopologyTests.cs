@@ -130,6 +130,32 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
         await WhileAsync("inet", $"nft 'table inet behind {{ chain cut {{ type filter hook forward priority -200; ip saddr {hub} ip daddr {west} drop; ip saddr {west} ip daddr {hub} drop; }}; }}'", "nft delete table inet behind");
     }
 
+    /// <summary>A spoke has one gateway only, which is not drained, and four ways to the hubs; a hub's gateway that is drained is one of four.</summary>
+    [Theory]
+    [InlineData("easthub")]
+    [InlineData("east")]
+    public async Task Nothing_is_lost_while_device_keys_change_where_there_are_several_planes(string cluster)
+    {
+        await ApplyAsync(HubAndSpoke);
+        await ReachEachOtherAsync();
+        await Until.TrueAsync(async () => (await CarriersAsync("east-gw1", places.WestSeenFromEast)).Count == 4, Limit, "all four gateways of the hubs to carry", Cancellation);
+        var streams = Enumerable.Range(0, 8).Select(_ => PingStream.Start(places.East, places.WestSeenFromEast)).ToList();
+        try
+        {
+            await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 100), Limit, "answers before", Cancellation);
+            Assert.Contains("settled", await MfctlAsync("tunnel", "rotate-key", cluster), StringComparison.Ordinal);
+            foreach (var stream in streams)
+            {
+                var report = await stream.StopAsync();
+                Assert.True(report.Lost == 0, report.Told);
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+        }
+    }
+
     [Fact]
     public async Task Flows_that_come_back_by_another_hub_pass_hosts_that_drop_what_they_find_invalid()
     {

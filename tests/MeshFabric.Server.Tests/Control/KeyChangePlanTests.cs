@@ -85,6 +85,27 @@ public sealed class KeyChangePlanTests
         Assert.Contains(new KeyChangeStep.Begin("g19"), steps);
     }
 
+    [Fact]
+    public void The_two_gateways_of_a_tunnel_are_told_to_use_their_next_key_one_after_the_other()
+    {
+        var (one, other) = (Ready("a1", "near", "b1"), Ready("b1", "far", "a1"));
+        var apart = Ready("x1", "apart");
+        Assert.Equal([new KeyChangeStep.Change("a1"), new KeyChangeStep.Change("x1")], Next(one, other, apart));
+        one = one with { Changes = true };
+        Assert.DoesNotContain(new KeyChangeStep.Change("b1"), Next(one, other));
+        // Only one of them may know of the tunnel.
+        Assert.DoesNotContain(new KeyChangeStep.Change("b1"), Next(one with { Peers = Set() }, other));
+        // It may be dead, or stand still.
+        Assert.Contains(new KeyChangeStep.Change("b1"), Next(one with { Heard = false }, other));
+        Assert.Contains(new KeyChangeStep.Change("b1"), KeyChangePlan.Next([one, other], Now + KeyChangePlan.StageTime + TimeSpan.FromSeconds(1)));
+        Assert.Contains(new KeyChangeStep.Change("b1"), Next(one with { PublicKey = "next", Used = "next", Next = null, Changes = false }, other));
+
+        static KeyChangeGateway Ready(string id, string cluster, params string[] peers) =>
+            Gateway(id, cluster) with { Asked = Now, Began = Now, Next = $"next {id}", Offered = $"next {id}", Peers = Set(peers) };
+
+        static IReadOnlyList<KeyChangeStep> Next(params KeyChangeGateway[] gateways) => KeyChangePlan.Next(gateways, Now + KeyChangePlan.DrainTime);
+    }
+
     static KeyChangeStep? Only(KeyChangeGateway gateway, KeyChangeGateway other, TimeSpan later = default) => Assert.Single(new[] { KeyChangePlan.Next([gateway, other], Now + later).SingleOrDefault() });
 
     static HashSet<string> Set(params string[] ids) => ids.ToHashSet(StringComparer.Ordinal);

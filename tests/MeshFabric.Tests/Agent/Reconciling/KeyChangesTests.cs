@@ -65,15 +65,26 @@ public sealed class KeyChangesTests
     }
 
     [Fact]
-    public async Task The_own_devices_have_the_next_key_from_the_moment_that_the_facts_say_so()
+    public async Task Each_of_the_own_devices_has_the_key_that_it_is_to_have_and_carries_nothing_while_it_rests()
     {
+        var facts = Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]));
+        var config = Meshes.Plan(facts, "aurora");
         var reconciler = New();
-        reconciler.OwnKey = config => config.Key == OwnNext.ToPublicKey() ? OwnNext : Own;
-        var staged = With(Before, "aurora", g => g with { PublicKey = Own.ToPublicKey(), NextKey = OwnNext.ToPublicKey() });
-        await TurnAsync(reconciler, Meshes.Plan(staged, "aurora"));
-        Assert.Equal(Own.ToPublicKey(), (await DeviceAsync()).PublicKey);
-        await TurnAsync(reconciler, Meshes.Plan(With(staged, "aurora", g => g with { ChangesKey = true }), "aurora"));
-        Assert.Equal(OwnNext.ToPublicKey(), (await DeviceAsync()).PublicKey);
+        await TurnAsync(reconciler, config);
+        Assert.Equal(("mf0,mf1", Own.ToPublicKey(), Own.ToPublicKey()), await ReadAsync());
+
+        (reconciler.OwnKey, reconciler.Resting) = (device => device == "mf0" ? OwnNext : Own, "mf0");
+        await TurnAsync(reconciler, config);
+        Assert.Equal(("mf1", OwnNext.ToPublicKey(), Own.ToPublicKey()), await ReadAsync());
+        // What an agent that was killed now leaves to the next one.
+        Assert.Equal([("mf0", OwnNext.ToPublicKey()), ("mf1", Own.ToPublicKey())], (await New().ReadKeysAsync(config, Cancel)).Select(k => (k.Key, k.Value!)).OrderBy(k => k.Key));
+
+        (reconciler.OwnKey, reconciler.Resting) = (_ => OwnNext, null);
+        await TurnAsync(reconciler, config);
+        Assert.Equal(("mf0,mf1", OwnNext.ToPublicKey(), OwnNext.ToPublicKey()), await ReadAsync());
+
+        async Task<(string By, PublicKey? First, PublicKey? Second)> ReadAsync() =>
+            (string.Join(",", _host.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).Devices), (await DeviceAsync()).PublicKey, (await DeviceAsync("mf1")).PublicKey);
     }
 
     [Fact]
@@ -108,7 +119,7 @@ public sealed class KeyChangesTests
 
     async Task<Dictionary<PublicKey, PeerState>> PeersAsync() => (await DeviceAsync()).Peers.ToDictionary(p => p.PublicKey);
 
-    Task<DeviceState> DeviceAsync() => _host.WireGuard.Open().ReadAsync("mf0", Cancel);
+    Task<DeviceState> DeviceAsync(string name = "mf0") => _host.WireGuard.Open().ReadAsync(name, Cancel);
 
     static PublicKey Key(MeshFacts facts, string cluster) => facts.Clusters.Single(c => c.Name == cluster).Gateways[0].PublicKey;
 

@@ -62,9 +62,37 @@ public sealed class RouteSelectionTests
         Assert.Equal("10.10.0.0/16 mf0; 10.10.0.0/20 mf0; 10.10.32.0/20 mf8", Text(RouteSelection.Select(config, h => h.Gateway != "node-1", detour).Where(r => r.Destination.Length is 16 or 20)));
     }
 
+    [Theory]
+    [InlineData("mf0", "gw1 gw2", "10.20.0.0/16 mf1; 10.30.0.0/16 mf0")]
+    [InlineData("mf1", "gw1 gw2", "10.20.0.0/16 mf0; 10.30.0.0/16 mf0")]
+    [InlineData("mf0", "gw1", "10.20.0.0/16 mf0; 10.30.0.0/16 mf0")]
+    [InlineData("mf0", "", "10.20.0.0/16 mf1; 10.30.0.0/16 mf0")]
+    public void A_device_that_rests_carries_only_what_no_other_one_can(string resting, string alive, string expected) =>
+        Assert.Equal(expected, Wide(RouteSelection.Select(Config, h => alive.Contains(h.Gateway), resting: resting)));
+
+    [Theory]
+    [InlineData(null, "gw1 gw2", Detour.Never, "mf1")]
+    [InlineData(null, "gw1", Detour.Never, "mf0")]
+    [InlineData("mf1", "gw1 gw2", Detour.Never, "mf0")]
+    [InlineData("mf1", "gw2", Detour.Never, "mf1")]
+    [InlineData(null, "", Detour.Never, "mf1")]
+    // Another gateway of the own cluster is as good as the far one that is not drained.
+    [InlineData(null, "gw1", Detour.WhereDead, null)]
+    [InlineData("mf1", "gw1 gw2", Detour.WhereDead, "mf1")]
+    public void A_drained_gateway_carries_what_no_other_one_of_its_cluster_can(string? resting, string alive, Detour detour, string? expected)
+    {
+        var facts = Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]));
+        var drained = facts with { Clusters = facts.Clusters.Select(c => c with { Gateways = c.Gateways.Select(g => g with { Drained = c.Name == "borealis" && g.Ordinal == 0 }).ToValueList() }).ToValueList() };
+        var mtu = (NextHop hop) => hop.Gateway == "gw1" ? 1372 : 1420;
+        var route = RouteSelection.Select(Meshes.Plan(drained, "aurora"), h => alive.Contains(h.Gateway), detour, mtu, resting).SingleOrDefault(r => r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.Equal((expected, expected switch { "mf0" => 1372, "mf1" => 1420, _ => null }), (route is null ? null : string.Join(",", route.Devices), route?.Mtu));
+    }
+
     [Fact]
     public void While_all_are_alive_all_carry() =>
         Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0", Text(RouteSelection.Select(Config, _ => true, Detour.WhereDead).Where(r => r.Destination.Length == 16)));
+
+    static string Wide(IEnumerable<MeshFabric.Agent.Ports.InstalledRoute> routes) => Text(routes.Where(r => r.Destination.Length == 16));
 
     static string Text(IEnumerable<MeshFabric.Agent.Ports.InstalledRoute> routes) => string.Join("; ", routes.Select(r => $"{r.Destination} {string.Join(",", r.Devices)}"));
 }

@@ -240,16 +240,18 @@ public sealed class MeshPlannerTests
     }
 
     [Fact]
-    public void A_drained_gateway_is_sent_nothing_but_probes_unless_all_of_its_cluster_are_drained()
+    public void A_drained_gateway_is_a_spare_and_sent_nothing_but_probes_unless_all_of_its_cluster_are_drained()
     {
         var facts = Meshes.Of(("aurora", 2, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"]));
         var one = MeshPlanner.Plan(Drain(facts, "gw1"), Meshes.Id("aurora"), Meshes.GatewayId("aurora", 0));
-        Assert.Equal(["gw2"], one.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops.Select(h => h.Gateway));
+        var route = one.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.Equal(("gw2", "gw1"), (Assert.Single(route.NextHops).Gateway, Assert.Single(route.Spares!).Gateway));
         Assert.Equal(["mf0", "mf1"], one.Devices.Select(d => d.Name));
         Assert.Contains(one.Routes, r => r.Destination.Length == 32 && r.NextHops[0].Gateway == "gw1");
 
         var all = MeshPlanner.Plan(Drain(facts, "gw1", "gw2"), Meshes.Id("aurora"), Meshes.GatewayId("aurora", 0));
-        Assert.Equal(2, all.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16")).NextHops.Count);
+        route = all.Routes.Single(r => r.Destination == Cidr.Parse("10.20.0.0/16"));
+        Assert.Equal((2, null), (route.NextHops.Count, route.Spares));
         Assert.True(MeshPlanner.Plan(Drain(facts, "gw1"), Meshes.Id("borealis"), Meshes.GatewayId("borealis", 0)).Drained);
 
         static MeshFacts Drain(MeshFacts facts, params string[] gateways) => facts with
