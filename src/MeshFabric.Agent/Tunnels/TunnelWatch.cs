@@ -63,7 +63,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
     public bool Update(GatewayConfig config, IReadOnlyDictionary<string, DeviceState> states, IReadOnlyCollection<string> made, IReadOnlyDictionary<PublicKey, int> bounds, TunnelKeys keys)
     {
         var now = time.GetUtcNow();
-        var changed = false;
+        var (changed, isQuicker) = (false, false);
         var wanted = new HashSet<(string, string)>();
         _sockets.Keep(config.Devices.Select(d => d.Name).Except(made));
         foreach (var device in config.Devices)
@@ -82,7 +82,9 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
 
                     (watched.Device, watched.Peer, watched.Bound) = (device, peer, bounds.GetValueOrDefault(peer.PublicKey, MtuSearch.Usual));
                     var endpoint = watched.State?.Endpoint;
-                    watched.Read(peers.GetValueOrDefault(peer.PublicKey));
+                    var wasQuick = watched.IsQuick;
+                    watched.Read(peers.GetValueOrDefault(peer.PublicKey), now);
+                    isQuicker |= watched.IsQuick && !wasQuick;
                     // Nobody is asked any more who could say otherwise.
                     watched.IsBlind &= peer.Beacons.Count > 0;
                     changed |= watched.Keyed(keys.EpochOf(peer.PublicKey), now);
@@ -99,7 +101,7 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
         }
 
         Wanted = wanted.Count;
-        if (changed || made.Count > 0)
+        if (changed || isQuicker || made.Count > 0)
         {
             _signal.Wake();
         }

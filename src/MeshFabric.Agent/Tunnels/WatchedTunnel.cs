@@ -32,7 +32,7 @@ sealed class WatchedTunnel(DateTimeOffset since)
     /// <summary>What the kernel knows to fit, bytes.</summary>
     public int Bound { get; set; } = MtuSearch.Usual;
 
-    /// <summary>Sent since the last reading, as <see cref="ProbePace"/> counts them.</summary>
+    /// <summary>Sent since what is counted began, as <see cref="ProbePace"/> counts them.</summary>
     public int Probes { get; set; }
 
     /// <summary>As of <see cref="TunnelReport.KeyEpoch"/>.</summary>
@@ -46,8 +46,12 @@ sealed class WatchedTunnel(DateTimeOffset since)
 
     public bool IsQuick => _carries || IsAwaited || Liveness.Path.LostInARow > 0;
 
+    // One reading may come moments after the other.
+    static readonly TimeSpan Window = TimeSpan.FromSeconds(1);
+
     int _beacon;
     bool _carries;
+    (ulong Bytes, DateTimeOffset At) _counted = (0, since);
     DateTimeOffset? _before;
     int _setEpoch;
     DateTimeOffset _setSince;
@@ -59,16 +63,17 @@ sealed class WatchedTunnel(DateTimeOffset since)
         AnsweredOf = sentAt > AnsweredOf || AnsweredOf is null ? sentAt : AnsweredOf;
     }
 
-    /// <summary>Takes over what the device says of it.</summary>
-    public void Read(PeerState? state)
+    /// <summary>Takes over what the device says of it: that it carries traffic as soon as that is seen, that it does not when that was so for a while.</summary>
+    public void Read(PeerState? state, DateTimeOffset now)
     {
-        var (before, probes) = (Bytes(State), Probes);
         State = state;
-        Probes = 0;
+        var bytes = state is null ? 0 : state.ReceivedBytes + state.SentBytes;
         // Counted anew when its device was made anew.
-        _carries = Bytes(state) > before && ProbePace.Carries(Bytes(state) - before, probes);
-
-        static ulong Bytes(PeerState? state) => state is null ? 0 : state.ReceivedBytes + state.SentBytes;
+        var carries = bytes > _counted.Bytes && ProbePace.Carries(bytes - _counted.Bytes, Probes);
+        if (carries || bytes < _counted.Bytes || now - _counted.At >= Window)
+        {
+            (_carries, _counted, Probes) = (carries, (bytes, now), 0);
+        }
     }
 
     /// <summary>Its far gateway has another key, and so it is another peer of the device: the session before says how fresh it is until there was a handshake with that one.</summary>
