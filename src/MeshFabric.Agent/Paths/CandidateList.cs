@@ -31,6 +31,9 @@ public sealed class CandidateList
     readonly List<Way> _ways = [];
     UdpEndpoint? _current;
     DateTimeOffset _currentSince;
+
+    // What was chosen last: the device is seen there only a turn later, and two equal ways would be changed between with every turn until then.
+    UdpEndpoint? _chosen;
     bool _isConnected;
     DateTimeOffset _newsAt;
 
@@ -146,7 +149,7 @@ public sealed class CandidateList
     /// <summary>The best way that works; null when none is known to.</summary>
     public PathCandidate? Best()
     {
-        var current = _ways.Find(w => w.Candidate.Endpoint == _current && Works(w));
+        var current = _ways.Find(w => w.Candidate.Endpoint == (_chosen ?? _current) && Works(w));
         var working = _ways.Where(Works).OrderBy(w => w.RoundTrip).ToList();
         var best = working.Find(w => !w.IsRelay) ?? working.FirstOrDefault();
         return (current is not null && best is not null && current.IsRelay == best.IsRelay && !IsBetter(best, current) ? current : best)?.Candidate;
@@ -161,6 +164,7 @@ public sealed class CandidateList
     public PathCandidate? Choose(bool initiates)
     {
         var best = Best();
+        _chosen = initiates ? best?.Endpoint : null;
         return initiates ? best
             : _isConnected && _ways.Exists(w => w.IsRelay && w.Candidate.Endpoint == _current) && _ways.Exists(w => w.Candidate == best && !w.IsRelay && AnsweredSince(w, _currentSince)) ? best
             : null;

@@ -9,12 +9,8 @@ namespace MeshFabric.Agent.Reconciling;
 // Devices and their peers.
 public sealed partial class GatewayReconciler
 {
-    // A first handshake that the far side was not ready for is repeated by WireGuard only after 5 s: adding the peer anew repeats it at once.
-    static readonly TimeSpan KickAfter = TimeSpan.FromSeconds(1);
-    const int MaxKicks = 20;
-
     readonly Dictionary<(string Device, PublicKey Peer), EndpointChoice> _choices = [];
-    readonly Dictionary<(string Device, PublicKey Peer), (DateTimeOffset At, int Count)> _kicks = [];
+    readonly FirstHandshakes _firsts = new();
 
     // Of the last turn; null before the first.
     int? _ordinal;
@@ -130,7 +126,7 @@ public sealed partial class GatewayReconciler
         }
 
         var wanted = Wanted(device, own, before, now);
-        if (Kicked(device, before, now) is { Count: > 0 } kicked)
+        if (_firsts.Repeat(device.Name, device.Peers.Where(p => p.Initiates).Select(p => p.PublicKey), before, now) is { Count: > 0 } kicked)
         {
             await backend.ConfigureAsync(device.Name, wanted with { Peers = wanted.Peers.Where(p => !kicked.Contains(p.PublicKey)).ToValueList() }, cancellationToken);
         }
@@ -153,7 +149,7 @@ public sealed partial class GatewayReconciler
         {
             before.Remove(peer);
             _choices.Remove((device.Name, peer));
-            _kicks.Remove((device.Name, peer));
+            _firsts.Forget(device.Name, peer);
         }
     }
 
@@ -183,24 +179,4 @@ public sealed partial class GatewayReconciler
     static IPEndPoint? KnownEndpoint(PeerState? state) => state?.Endpoint;
 
     public void Dispose() => _device.Dispose();
-
-    HashSet<PublicKey> Kicked(TunnelDevice device, Dictionary<PublicKey, PeerState> before, DateTimeOffset now)
-    {
-        var kicked = new HashSet<PublicKey>();
-        foreach (var peer in device.Peers.Where(p => p.Initiates && before.TryGetValue(p.PublicKey, out var s) && s.LastHandshake is null))
-        {
-            var id = (device.Name, peer.PublicKey);
-            if (!_kicks.TryGetValue(id, out var last))
-            {
-                _kicks[id] = (now, 0);
-            }
-            else if (last.Count < MaxKicks && now - last.At >= KickAfter)
-            {
-                _kicks[id] = (now, last.Count + 1);
-                kicked.Add(peer.PublicKey);
-            }
-        }
-
-        return kicked;
-    }
 }

@@ -51,6 +51,18 @@ public sealed class CandidateListTests
     }
 
     [Fact]
+    public void Two_ways_that_are_equally_good_are_not_changed_between_although_the_device_is_seen_at_the_one_before()
+    {
+        Answer(Near, 10);
+        Answer(Far, 10);
+        var chosen = _ways.Choose(initiates: true)!.Endpoint;
+        _ways.Observe(chosen == Near ? Far : Near, false, _now);
+        Assert.Equal(chosen, _ways.Choose(initiates: true)!.Endpoint);
+        _ways.Observe(chosen, false, _now);
+        Assert.Equal(chosen, _ways.Choose(initiates: true)!.Endpoint);
+    }
+
+    [Fact]
     public void When_the_tunnel_goes_down_a_way_in_reserve_takes_over_at_once_and_the_old_one_must_answer_again()
     {
         Answer(Near, 10);
