@@ -45,7 +45,11 @@ public static class Enroller
         using var agentKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=agent", agentKey, HashAlgorithmName.SHA256);
         var enrolment = new CreateEnrolment(token.Encode(), wanted.Cluster, wanted.Gateway, state.DeviceKey().ToPublicKey().ToString(), wanted.ListenPort, wanted.Endpoints,
-            request.CreateSigningRequestPem(), ProductVersion.Current, wanted.Inventory) { Node = wanted.Node, Leaf = wanted.IsLeaf ? true : null };
+            request.CreateSigningRequestPem(), ProductVersion.Current, wanted.Inventory)
+        {
+            Node = wanted.Node,
+            Leaf = wanted.IsLeaf ? true : null,
+        };
         var answer = await PostAsync(token, authority, enrolment, cancellationToken);
         var identity = new AgentIdentity(AgentIdentity.CurrentFormat, token.Server, answer.ClusterId, answer.Cluster, answer.GatewayId, answer.Gateway, wanted.ListenPort, answer.Broker, wanted.Source) { IsLeaf = wanted.IsLeaf };
         state.Write(state.AgentKeyFile, agentKey.ExportPkcs8PrivateKeyPem() + "\n");
