@@ -80,7 +80,10 @@ public sealed class ClusterRow
     // As the inventory tells. Those that are no part of the cluster's prefixes are of no use to others. A leaf has its own until it is gone, for it sends until it has left.
     ValueList<Cidr> PodsOf(GatewayRow gateway) => (Granularity != Granularity.Node && !gateway.IsLeaf) || gateway.Node.Length == 0
         ? []
-        : (Nodes.FirstOrDefault(n => n.Name == gateway.Node)?.PodCidrs ?? []).Where(p => Prefixes.Any(own => !own.Services && own.Local.ToCidr().Contains(p))).Distinct().Order().ToValueList();
+        : (Nodes.FirstOrDefault(n => n.Name == gateway.Node)?.PodCidrs ?? []).Where(p => Prefixes.Any(own => !own.Services && own.Local.ToCidr().Contains(p)) && !IsShared(gateway.Node, p)).Distinct().Order().ToValueList();
+
+    // What another node has a part of, or has as well (Calico lends addresses; blocks move), goes by the gateways, which know the way to each.
+    bool IsShared(string node, Cidr prefix) => Nodes.Any(n => n.Name != node && n.PodCidrs.Any(prefix.Contains));
 
     public ValueList<MeshPrefix> ToPrefixes()
     {

@@ -18,7 +18,7 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
     readonly Lock _oneAtATime = new();
     uint _complete = NodePlanner.TunnelTable;
 
-    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken)
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, RouteUsers? users, CancellationToken cancellationToken)
     {
         lock (_oneAtATime)
         {
@@ -36,16 +36,18 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
                 _netlink,
                 all.Where(r => r.Hops.Count > 0).Concat(OwnRoutes.Unreachable(last)).Concat(OwnRoutes.Connected(_netlink, all)).ToList(),
                 _netlink.Routes(Protocol));
-            PolicyRules.Apply(_netlink, Protocol, all.Select(r => r.Destination.IsIPv4).Distinct().SelectMany(ipv4 => Rules(ipv4, transit is not null, sources)));
+            PolicyRules.Apply(_netlink, Protocol, all.Select(r => r.Destination.IsIPv4).Distinct().SelectMany(ipv4 => Rules(ipv4, transit is not null, users)));
             _complete = (uint)(transit is null ? NodePlanner.TunnelTable : NodePlanner.TransitTable);
         }
 
         return Task.CompletedTask;
     }
 
-    static IEnumerable<PolicyRule> Rules(bool ipv4, bool hasTransit, ValueList<Cidr>? sources) =>
+    static IEnumerable<PolicyRule> Rules(bool ipv4, bool hasTransit, RouteUsers? users) =>
         (hasTransit ? Overlays : []).Select(o => new PolicyRule(NodePlanner.TransitPriority, ipv4, NodePlanner.TransitTable, o, null, null, 0, Protocol))
-            .Concat((sources is null ? [null] : sources.Where(s => s.IsIPv4 == ipv4).Select(s => (Cidr?)s)).Select(s => new PolicyRule(NodePlanner.TunnelPriority, ipv4, NodePlanner.TunnelTable, null, s, null, 0, Protocol)));
+            .Concat(users is null ? [Rule(ipv4, NodePlanner.TunnelTable, null)] : users.Pods.Where(p => p.IsIPv4 == ipv4).Select(p => Rule(ipv4, NodePlanner.TunnelTable, p)).Concat(users.Own.Where(a => a.IsIPv4 == ipv4).Select(a => Rule(ipv4, NodePlanner.TransitTable, a))));
+
+    static PolicyRule Rule(bool ipv4, uint table, Cidr? source) => new(NodePlanner.TunnelPriority, ipv4, table, null, source, null, 0, Protocol);
 
     public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken)
     {

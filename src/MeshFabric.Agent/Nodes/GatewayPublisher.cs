@@ -43,8 +43,15 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
         }
 
         (_drainedAt, _withdrawnAt) = (null, null);
-        // A slot that another node holds by now is that one's to publish; to a leaf no other node sends anything.
-        if (gateway.Config is not { IsLeaf: false } config || api.Facts is not { } facts || gateway.Taken is not { } taken || taken.Contains(config.Gateway))
+        if (gateway.Config is { IsLeaf: true })
+        {
+            // No other node sends anything to it.
+            await WithdrawAsync(null, cancellationToken);
+            return;
+        }
+
+        // A slot that another node holds by now is that one's to publish.
+        if (gateway.Config is not { } config || api.Facts is not { } facts || gateway.Taken is not { } taken || taken.Contains(config.Gateway))
         {
             return;
         }
@@ -79,8 +86,8 @@ sealed partial class GatewayPublisher(NodeSettings settings, ClusterApi api, Age
     // Make before break: others carry first, then nobody sends here any more, then the tunnels go.
     async Task MakeWayAsync(string reason, CancellationToken cancellationToken)
     {
-        // Nobody else carries anything (yet): what this one does is better than nothing.
-        if (!gateway.OthersCarry)
+        // Nobody else carries anything (yet): what this one does is better than nothing. A leaf whose node has a slot goes all the same, for its whole cluster waits for that gateway.
+        if (!gateway.OthersCarry && gateway.Config is not { IsLeaf: true, Granularity: Granularity.Node })
         {
             (_drainedAt, _withdrawnAt) = (null, null);
             return;

@@ -33,7 +33,8 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     long? _renewedAt;
     long? _yieldsAt;
     long _workedAt = time.GetTimestamp();
-    Task? _enrolment;
+    // As the gateway of that slot, or as a leaf.
+    (Task Task, string? Slot)? _enrolment;
     TimeSpan _pause;
     long _failedAt;
 
@@ -136,21 +137,21 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
     // Beside the turns: it takes a minute where the control service does not answer, and the slot must be renewed meanwhile.
     async Task EnrolmentAsync(string? mine, CancellationToken cancellationToken)
     {
-        if (_enrolment is { IsCompleted: true } ended)
+        if (_enrolment is { Task.IsCompleted: true } ended)
         {
             _enrolment = null;
             try
             {
-                await ended;
-                (_pause, _leafPause) = (TimeSpan.Zero, TimeSpan.Zero);
+                await ended.Task;
+                (_pause, _leafPause) = ended.Slot is null ? (_pause, TimeSpan.Zero) : (TimeSpan.Zero, _leafPause);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
-                if (mine is null)
+                if (ended.Slot is null)
                 {
                     LeafFailed();
                 }
-                else
+                else if (ended.Slot == mine)
                 {
                     await GiveUpAsync(mine, cancellationToken);
                 }
@@ -160,7 +161,7 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
         }
         else if (_enrolment is null && !state.IsEnrolled)
         {
-            _enrolment = mine is not null ? EnrolAsync(mine, cancellationToken) : IsToBeLeaf() ? EnrolLeafAsync(cancellationToken) : null;
+            _enrolment = mine is not null ? (EnrolAsync(mine, cancellationToken), mine) : IsToBeLeaf() ? (EnrolLeafAsync(cancellationToken), null) : null;
         }
     }
 

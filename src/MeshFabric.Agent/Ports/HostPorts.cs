@@ -22,12 +22,17 @@ public interface IRouteTable
 {
     /// <summary>Makes our routes exactly these, in one batch, adding or replacing before deleting. Repeating a call changes nothing.</summary>
     /// <param name="transit">For what other nodes of the cluster hand over to a gateway among them; null on other hosts.</param>
-    /// <param name="sources">Whose packets the routes are for, but for transit; null: everybody's.</param>
-    Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken);
+    /// <param name="users">Whose packets ask; null: everybody's.</param>
+    Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, RouteUsers? users, CancellationToken cancellationToken);
 
     /// <summary>The most complete of what was applied: transit where there is any.</summary>
     Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>Of a leaf.</summary>
+/// <param name="Pods">They ask the routes.</param>
+/// <param name="Own">The host's own addresses in the mesh, which ask those of transit: probes need the ways that are dead, and pods must not take them.</param>
+public sealed record RouteUsers(ValueList<Cidr> Pods, ValueList<Cidr> Own);
 
 /// <summary>A route as the kernel has it.</summary>
 /// <param name="Source">Host prefix of the preferred source address, or null.</param>

@@ -108,8 +108,10 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Routes only: paths died or came back.</summary>
     public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
         Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), _sources.Settled(config.Sources), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), null, _sources.Settled(config.Sources), cancellationToken);
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), UsersOf(config), cancellationToken)
+            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), null, UsersOf(config), cancellationToken);
+
+    RouteUsers? UsersOf(GatewayConfig config) => _sources.Settled(config.Sources) is { } pods ? new RouteUsers(pods, config.Firewall.TunnelAddresses) : null;
 
     /// <summary>Before the first turn: what carries this host's own traffic.</summary>
     public Task<ValueList<InstalledRoute>> InstalledAsync(CancellationToken cancellationToken) => routes.ReadAsync(cancellationToken);

@@ -33,7 +33,8 @@ public static class RouteSelection
 
         InstalledRoute Route(MeshRoute route, bool isProbed)
         {
-            var devices = Carriers(route, isAlive, isProbed ? Detour.Never : detour, resting);
+            // A leaf's own probes ask another table than its pods.
+            var devices = Carriers(route, isAlive, isProbed && !config.IsLeaf ? Detour.Never : detour, resting);
             // Probes are to find out what passes, so nothing may hold them back.
             return new InstalledRoute(route.Destination, route.Source, devices, mtu is null || isProbed || devices.Count == 0 ? 0 : Smallest(route, devices, mtu)) { IsShortcut = route.IsShortcut };
         }

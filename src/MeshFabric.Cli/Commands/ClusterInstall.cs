@@ -119,9 +119,9 @@ static class ClusterInstall
         try
         {
             var cluster = await session.Client.GetClusterAsync(request.Name, cancellationToken);
-            return found.Cluster == request.Name || cluster.Status.Gateways == 0
+            return found.Cluster == request.Name || cluster.Status.Gateways + cluster.Status.Leaves == 0
                 ? (true, found.Agents)
-                : throw new CommandException(ExitCode.Conflict, $"there is a cluster '{request.Name}' already, with {cluster.Status.Gateways} gateway(s), and none of them is in the cluster at {api.Address}", $"choose another name; or take the other one out first: mfctl cluster leave {request.Name}");
+                : throw new CommandException(ExitCode.Conflict, $"there is a cluster '{request.Name}' already, with {cluster.Status.Gateways + cluster.Status.Leaves} gateway(s), and none of them is in the cluster at {api.Address}", $"choose another name; or take the other one out first: mfctl cluster leave {request.Name}");
         }
         catch (MeshApiException e) when (e.Problem.Status == 404)
         {

@@ -65,9 +65,9 @@ static class ClusterUninstall
         try
         {
             var cluster = await mesh.Client.GetClusterAsync(request.Name, cancellationToken);
-            return installed || cluster.Status.Gateways == 0
+            return installed || cluster.Status.Gateways + cluster.Status.Leaves == 0
                 ? Membership.Member
-                : throw new CommandException(ExitCode.Conflict, $"there are no agents in the cluster at {api.Address}, but {request.Name} has {cluster.Status.Gateways} gateway(s): is it the right --kubeconfig and --kube-context?", $"if its gateways are outside pods: mfctl cluster leave {request.Name} --via COMMAND");
+                : throw new CommandException(ExitCode.Conflict, $"there are no agents in the cluster at {api.Address}, but {request.Name} has {cluster.Status.Gateways + cluster.Status.Leaves} gateway(s): is it the right --kubeconfig and --kube-context?", $"if its gateways are outside pods: mfctl cluster leave {request.Name} --via COMMAND");
         }
         catch (MeshApiException e) when (e.Problem.Status == 404)
         {

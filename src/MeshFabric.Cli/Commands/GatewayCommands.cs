@@ -92,7 +92,7 @@ static class GatewayCommands
             }
 
             session.Printer.One(View, await session.Client.GetGatewayAsync(cluster, gateway, cancellationToken));
-            if (drained && (await session.Client.ListGatewaysAsync(cluster, cancellationToken)).All(g => g.Spec.Drained || g.Status.State != "connected"))
+            if (drained && (await session.Client.ListGatewaysAsync(cluster, cancellationToken)).All(g => g.Spec.Drained || g.Spec.IsLeaf || g.Status.State != "connected"))
             {
                 session.Note($"no other gateway of {cluster} can carry its traffic: {changed.Metadata.Name} goes on carrying it until there is one");
             }

@@ -191,6 +191,14 @@ public static class ClusterChanges
             await change.Db.SaveChangesAsync(cancellationToken);
         }
 
+        var isNew = replaced.Count == 0;
+        if (!request.IsLeaf && await LeafChanges.BecameGatewayAsync(change, cluster, request.Node, cancellationToken) is { Count: > 0 } leaves)
+        {
+            // It has the same key when it was told nothing of its enrolment.
+            replaced.AddRange(leaves);
+            await change.Db.SaveChangesAsync(cancellationToken);
+        }
+
         var key = request.PublicKey.ToString();
         if (await change.Db.Gateways.AnyAsync(g => g.PublicKey == key || g.NextKey == key, cancellationToken))
         {
@@ -199,8 +207,7 @@ public static class ClusterChanges
 
         if (!request.IsLeaf)
         {
-            await change.RenumberAsync(replaced.Count == 0 ? cluster : null, cancellationToken);
-            replaced.AddRange(await LeafChanges.BecameGatewayAsync(change, cluster, request.Node, cancellationToken));
+            await change.RenumberAsync(isNew ? cluster : null, cancellationToken);
         }
 
         var row = await AddAsync(change, cluster, request, cancellationToken);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Control.Messaging;
 using MeshFabric.Control.Setup;
+using MeshFabric.Domain.Clusters;
 using MeshFabric.Domain.Tunnels;
 using MeshFabric.Persistence;
 using Microsoft.EntityFrameworkCore;
@@ -88,6 +89,7 @@ public sealed partial class DeviceKeyChanges(
         {
             g.Id,
             g.ClusterId,
+            g.Ordinal,
             Cluster = g.Cluster!.Name,
             g.Name,
             g.KeyAskedAt,
@@ -109,7 +111,10 @@ public sealed partial class DeviceKeyChanges(
         var oldest = Time.GetUtcNow() - Liveness.Limit;
         return rows.Select(r => new KeyChangeGateway(
             r.Id, r.ClusterId, r.KeyAskedAt, r.KeyChangeAt, r.KeyChangeRevision, r.PublicKey, r.NextKey, r.ChangesKey, r.UsedKey, r.OfferedKey,
-            r.LastSeen >= oldest, r.AppliedRevision, tunnels[r.Id].OfType<string>().ToHashSet(StringComparer.Ordinal))).ToList();
+            r.LastSeen >= oldest, r.AppliedRevision, tunnels[r.Id].OfType<string>().ToHashSet(StringComparer.Ordinal))
+        {
+            IsLeaf = r.Ordinal == GatewayFacts.LeafOrdinal,
+        }).ToList();
     }
 
     async Task AskAsync(string gateway, CancellationToken cancellationToken)

@@ -11,7 +11,11 @@ namespace MeshFabric.Control.Meshing;
 /// <param name="Peers">Gateways that it says it has a connected tunnel to.</param>
 public sealed record KeyChangeGateway(
     string Id, string ClusterId, DateTimeOffset? Asked, DateTimeOffset? Began, long Revision, string PublicKey, string? Next, bool Changes, string? Used, string? Offered,
-    bool Heard, long Applied, IReadOnlySet<string> Peers);
+    bool Heard, long Applied, IReadOnlySet<string> Peers)
+{
+    /// <inheritdoc cref="Domain.Clusters.GatewayFacts.IsLeaf"/>
+    public bool IsLeaf { get; init; }
+}
 
 /// <summary>What is to be done next about one gateway's key.</summary>
 public abstract record KeyChangeStep(string Gateway)
@@ -101,7 +105,8 @@ public static class KeyChangePlan
     // Where there are others, one of them must carry meanwhile.
     static bool MayBegin(KeyChangeGateway gateway, IReadOnlyCollection<KeyChangeGateway> all)
     {
-        var others = all.Where(g => g.ClusterId == gateway.ClusterId && g.Id != gateway.Id).ToList();
+        // A leaf carries for nobody else.
+        var others = all.Where(g => g.ClusterId == gateway.ClusterId && g.Id != gateway.Id && (!g.IsLeaf || gateway.IsLeaf)).ToList();
         return others.Count == 0 || others.Exists(g => g.Heard && g.Peers.Count >= gateway.Peers.Count);
     }
 

@@ -43,6 +43,12 @@ public static class LeafChanges
             throw Refusal.Conflict("leaves-not-wanted", $"The tunnels of {cluster.Name} end at its gateways. To have its nodes end them themselves: mfctl cluster set {cluster.Name} --granularity node");
         }
 
+        // Its agent asks again; by then the cluster's gateways have told of a node that is new.
+        if (cluster.Nodes.Count > 0 && !cluster.Nodes.Any(n => n.Name == request.Node))
+        {
+            throw Refusal.Conflict("node-unknown", $"The inventory of {cluster.Name} has no node {request.Node} (yet): its gateways report it.");
+        }
+
         if (cluster.Gateways.Count(g => g.IsLeaf && g.Name != request.Name) >= GatewayFacts.MaxLeavesPerCluster)
         {
             throw Refusal.Conflict("too-many-leaves", $"Cluster {cluster.Name} has {GatewayFacts.MaxLeavesPerCluster} leaves already, which is the most there can be; node {request.Node} goes on by the cluster's gateways.");

@@ -24,6 +24,6 @@ public sealed partial class LeafRemoval(IDbContextFactory<MeshDbContext> context
         }
     }
 
-    [LoggerMessage(1711, LogLevel.Warning, "Superfluous leaves could not be removed and will be tried again: {Reason}")]
+    [LoggerMessage(1731, LogLevel.Warning, "Superfluous leaves could not be removed and will be tried again: {Reason}")]
     static partial void LogFailed(ILogger logger, string reason);
 }

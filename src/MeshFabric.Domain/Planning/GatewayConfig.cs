@@ -22,7 +22,7 @@ public sealed record GatewayConfig(
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public Granularity Granularity { get; init; }
 
-    /// <summary>Who sends by its tunnels, local prefixes: the far gateways take no others from a leaf. Sorted; null: everybody.</summary>
+    /// <summary>Who sends by its tunnels besides itself, local prefixes: the far gateways take no others from a leaf. Sorted; null: everybody.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public ValueList<Cidr>? Sources { get; init; }
 

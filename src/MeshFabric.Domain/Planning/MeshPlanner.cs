@@ -43,7 +43,7 @@ public static class MeshPlanner
         {
             Ordinal = gateway.Ordinal,
             Granularity = cluster.Granularity,
-            Sources = gateway.IsLeaf ? gateway.Pods.Concat(gateway.TunnelAddresses).Order().ToValueList() : null,
+            Sources = gateway.IsLeaf ? gateway.Pods : null,
             Key = gateway.NextKey is null ? null : gateway.ChangesKey ? gateway.NextKey : gateway.PublicKey,
             Drained = gateway.Drained,
             Relays = Relayed(gateway, linked),

@@ -50,6 +50,11 @@ public sealed class LeafTests(PostgresServer postgres) : IAsyncLifetime
         var leaf = await _service.Admin.GetFromJsonAsync<GatewayResource>("/api/v1/gateways/aurora/node-n2", MeshJson.Options, Cancel);
         Assert.Equal(("n2", true, "[10.10.2.0/24]"), (leaf!.Spec.Node, leaf.Spec.IsLeaf, leaf.Spec.Pods.ToString()));
 
+        // What another node has a part of goes by the gateways, and the part to its node.
+        await ReportNodesAsync("n1", "n2:10.10.2.0/24+10.10.4.0/24", "n3:10.10.2.7/32+10.10.4.0/24+10.10.3.0/24");
+        Assert.Equal(["", "10.10.2.7/32,10.10.3.0/24"], (await FactsAsync()).Gateways.Where(g => g.IsLeaf).Select(g => string.Join(",", g.Pods.OrderBy(p => p))));
+        Assert.Equal((HttpStatusCode.Conflict, "node-unknown"), await RefusedAsync("node-n9", "n9", leaf: true));
+
         // Pods that are no part of the cluster's prefixes are nobody's.
         await ReportNodesAsync("n1", "n2", "n3:10.10.3.0/24+192.168.0.0/24");
         Assert.Equal(["10.10.3.0/24"], (await FactsAsync()).Gateways[2].Pods.Select(p => p.ToString()));

@@ -81,6 +81,15 @@ public sealed class VerificationTests
     }
 
     [Fact]
+    public void A_leaf_and_another_side_of_which_neither_can_be_dialled_need_no_tunnel()
+    {
+        var leaf = Canned.BorealisGateway with { Spec = Canned.BorealisGateway.Spec with { Name = "node-1", IsLeaf = true, Endpoints = [] } };
+        Assert.Contains(Verification.Of(Healthy with { Gateways = [.. Healthy.Gateways, leaf] }).Checks, c => c.Detail.Contains("1 tunnels for 2 pairs", StringComparison.Ordinal));
+        var hidden = Healthy.Gateways.Select(g => g with { Spec = g.Spec with { Endpoints = [] } });
+        Assert.True(Verification.Of(Healthy with { Gateways = [.. hidden, leaf] }).Success);
+    }
+
+    [Fact]
     public void Every_hint_leads_to_a_heading_of_the_page()
     {
         var page = File.ReadAllText(Path.Combine(Repository(), "docs/verify.md"));

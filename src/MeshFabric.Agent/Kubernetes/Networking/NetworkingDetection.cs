@@ -34,7 +34,7 @@ public static class NetworkingDetection
     public static ValueList<Cidr> PodPrefixesOf(V1Node node, string plugin, KubernetesSnapshot snapshot, IReadOnlyDictionary<string, NodeObservation> observations)
     {
         var prefixes = AllPodPrefixesOf(node, plugin, snapshot, observations);
-        // A ring or a pool in many small pieces: for display only, and not worth a refusal.
+        // A ring or a pool in many small pieces: not worth a refusal. A leaf with as many has no pods of its own then, and they go by the gateways.
         return prefixes.Count <= NodeInventory.MaxPodCidrs ? prefixes : [];
     }
 

@@ -61,7 +61,7 @@ public sealed class FirewallCheckTests
 
         public Task ApplyAsync(string device, int mtu, ValueList<Cidr> addresses, CancellationToken cancellationToken) => Task.CompletedTask;
 
-        public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken) => Task.CompletedTask;
+        public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, RouteUsers? users, CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task<ValueList<InstalledRoute>> ReadAsync(CancellationToken cancellationToken) => Task.FromResult<ValueList<InstalledRoute>>([]);
 

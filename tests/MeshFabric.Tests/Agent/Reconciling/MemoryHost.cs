@@ -56,7 +56,7 @@ sealed class MemoryHost : ILinks, IRouteTable, IFirewall, IRelays, IHostSettings
 
     public ValueList<InstalledRoute>? Transit { get; private set; }
 
-    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, ValueList<Cidr>? sources, CancellationToken cancellationToken)
+    public Task ApplyAsync(ValueList<InstalledRoute> routes, ValueList<InstalledRoute>? transit, RouteUsers? users, CancellationToken cancellationToken)
     {
         Fail("routes");
         Changes += Routes.Equals(routes) ? 0 : 1;

@@ -89,6 +89,19 @@ public sealed class RouteSelectionTests
     }
 
     [Fact]
+    public void Pods_of_a_leaf_take_no_dead_way_not_even_to_a_far_gateway_itself_and_probes_do()
+    {
+        var facts = Meshes.Leafy(Meshes.Of(("aurora", 1, ["10.10.0.0/16"]), ("borealis", 2, ["10.20.0.0/16"])), 1, "aurora");
+        var config = MeshPlanner.Plan(facts, Meshes.Id("aurora"), Meshes.LeafId("aurora", 0));
+        var addresses = facts.Clusters[1].Gateways.ToDictionary(g => g.Name, g => g.TunnelAddresses);
+        var pods = RouteSelection.Select(config, h => h.Gateway == "gw2", Detour.WhereDead).Select(r => r.Destination).ToList();
+        Assert.DoesNotContain(pods, addresses["gw1"].Contains);
+        Assert.All(addresses["gw2"], a => Assert.Contains(a, pods));
+        // What its own addresses ask.
+        Assert.All(addresses.Values.SelectMany(a => a), a => Assert.Contains(RouteSelection.Select(config, h => h.Gateway == "gw2"), r => r.Destination == a && r.Devices.Count == 1));
+    }
+
+    [Fact]
     public void While_all_are_alive_all_carry() =>
         Assert.Equal("10.20.0.0/16 mf0,mf1; 10.30.0.0/16 mf0", Text(RouteSelection.Select(Config, _ => true, Detour.WhereDead).Where(r => r.Destination.Length == 16)));
 
