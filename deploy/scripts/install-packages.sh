@@ -5,7 +5,7 @@ set -euo pipefail
 declare -A group=(
   [gateway]="wireguard-go nftables iproute2"
   [services]="postgresql-15 rabbitmq-server openssl curl"
-  [lab]="iproute2 nftables iputils-ping procps socat curl util-linux make conntrack wireguard-tools"
+  [lab]="iproute2 nftables iputils-ping procps socat curl util-linux make conntrack wireguard-tools xz-utils"
   [kubernetes]="etcd-server openssl containerd runc containernetworking-plugins conntrack iptables ipset busybox-static jq bc gcc libc6-dev"
   [cni]="iptables ipset conntrack containernetworking-plugins"
   [bench]="iperf3 nebula ethtool"
