@@ -41,10 +41,10 @@ public sealed partial class TunnelWatch
         // Its answer may come by any of them, and is not taken for traffic there.
         siblings.ForEach(Count);
         var trip = await socket.EchoAsync(target, ProbePayload, limit, CancellationToken.None);
-        bool isOther;
+        bool isOther, isQuicker;
         lock (watched)
         {
-            var before = watched.Inside.IsAlive;
+            var (before, wasQuick) = (watched.Inside.IsAlive, watched.IsQuick);
             if (trip is { } answered)
             {
                 watched.Inside.Answered(answered);
@@ -54,12 +54,16 @@ public sealed partial class TunnelWatch
                 watched.Inside.Lost(early);
             }
 
-            isOther = watched.Inside.IsAlive != before;
+            (isOther, isQuicker) = (watched.Inside.IsAlive != before, watched.IsQuick && !wasQuick);
         }
 
         if (Blind(siblings) | isOther)
         {
             changed();
+            _signal.Wake();
+        }
+        else if (isQuicker)
+        {
             _signal.Wake();
         }
     }

@@ -44,7 +44,8 @@ sealed class WatchedTunnel(DateTimeOffset since)
     /// <summary>When the last probe was sent that was answered.</summary>
     public DateTimeOffset? AnsweredOf { get; private set; }
 
-    public bool IsQuick => _carries || IsAwaited || Liveness.Path.LostInARow > 0;
+    // Where nobody answers inside there is nothing more to find out quickly.
+    public bool IsQuick => _carries || IsAwaited || Liveness.Path.LostInARow > 0 || Inside.LostInARow is > 0 and < PathLiveness.DeadAfter;
 
     // One reading may come moments after the other.
     static readonly TimeSpan Window = TimeSpan.FromSeconds(1);
