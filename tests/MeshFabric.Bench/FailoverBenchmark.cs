@@ -30,8 +30,8 @@ sealed class FailoverBenchmark : IBenchmark
         LabSpec spec = new("bench-fail", [new ClusterSpec("a", "10.10.0.0/16") { Cni = Plugin }, new ClusterSpec("b", "10.20.0.0/16") { Cni = Plugin }]);
         await using var mesh = await NodeMesh.CreateAsync(spec, context.Programs, context.Say, cancellationToken);
         await using var servers = PodServers.Start(mesh.Lab.Topology);
-        await using var a = await JoinAsync(mesh, "a", context, cancellationToken);
-        await using var b = await JoinAsync(mesh, "b", context, cancellationToken);
+        await using var a = await NodeClusters.JoinAsync(mesh, "a", gateways: 2, context, cancellationToken);
+        await using var b = await NodeClusters.JoinAsync(mesh, "b", gateways: 2, context, cancellationToken);
         await mesh.ConnectedAsync(cancellationToken);
         var (figures, all) = (new List<Figure>(), new List<double>());
         await using var connections = await LastingConnections.OpenAsync(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], Connections, cancellationToken);
@@ -62,21 +62,12 @@ sealed class FailoverBenchmark : IBenchmark
         return figures;
     }
 
-    static async Task<CniApi> JoinAsync(NodeMesh mesh, string cluster, BenchmarkContext context, CancellationToken cancellationToken)
-    {
-        context.Say($"{cluster}: API server, kube-proxy, agents");
-        var api = await CniApi.StartAsync(mesh.Lab, cluster, cancellationToken);
-        await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, cancellationToken);
-        await mesh.JoinAsync(cluster, api, gateways: 2, cancellationToken);
-        return api;
-    }
-
     static async Task<double> RoundAsync(NodeMesh mesh, string harm, CancellationToken cancellationToken)
     {
-        await using var flows = Flows.Start(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], FlowPairs);
+        await using var flows = PingFlows.BothWays(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], FlowPairs);
         // Else nothing is lost because nothing went there.
         await BothCarryAsync(mesh.Lab, cancellationToken);
-        await flows.GoOnAsync(Limit, "before", cancellationToken, Flows.Settled);
+        await flows.GoOnAsync(Limit, "before", cancellationToken, PingFlows.Settled);
         await HarmAsync(mesh, harm, cancellationToken);
         await flows.GoOnAsync(Limit, $"after {harm}", cancellationToken);
         return await flows.LossAsync();

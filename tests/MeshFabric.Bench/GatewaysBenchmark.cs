@@ -108,7 +108,7 @@ sealed class GatewaysBenchmark : IBenchmark
         for (var round = 1; round <= context.Rounds; round++)
         {
             // New flows, and so other ports: each round asks the hash anew.
-            await using var flows = Flows.Start(lab.Topology[Near], lab.Topology[Far], FlowPairs, FlowRate);
+            await using var flows = PingFlows.BothWays(lab.Topology[Near], lab.Topology[Far], FlowPairs, FlowRate);
             await flows.GoOnAsync(Limit, "before", cancellationToken);
             var before = await CountAsync(lab, cancellationToken);
             await flows.GoOnAsync(Limit, "while counted", cancellationToken);

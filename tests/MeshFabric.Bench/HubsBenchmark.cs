@@ -12,7 +12,6 @@ namespace MeshFabric.Bench;
 /// <summary>What it costs two clusters to reach each other by a hub, and how long they stand still when one of its gateways dies.</summary>
 sealed class HubsBenchmark : IBenchmark
 {
-    const int Seconds = 2;
     const int FlowPairs = 4;
     const string Hub = "hub";
     const string DirectTunnel = "a.gw1--b.gw1";
@@ -31,14 +30,15 @@ sealed class HubsBenchmark : IBenchmark
         await using var hubs = await CreateAsync("bench-hubs", context, cancellationToken);
         await JoinAsync(hubs, cancellationToken);
         await DeclareAsync(hubs, cancellationToken);
-        (string Name, Lab.Lab Lab)[] ways = [("direct", full.Lab), ("by_hub", hubs.Lab)];
-        foreach (var (name, lab) in ways)
+        Way[] ways = [new("direct", full.Lab, TwoSites.From, TwoSites.Target), new("by_hub", hubs.Lab, TwoSites.From, TwoSites.Target)];
+        foreach (var way in ways)
         {
-            await Traffic.ServeAsync(lab, TwoSites.To, cancellationToken);
-            await Traffic.ReachesAsync(lab, TwoSites.From, TwoSites.Target, name, cancellationToken);
+            await Traffic.ServeAsync(way.Lab, TwoSites.To, cancellationToken);
+            await Traffic.ReachesAsync(way.Lab, way.From, way.To, way.Name, cancellationToken);
         }
 
-        return [.. await CostAsync(ways, context, cancellationToken), .. await LossesAsync(hubs, context, cancellationToken)];
+        var measured = await InTurns.MeasureAsync(context, ways, cancellationToken);
+        return [new("hub_over_direct_ratio", measured.Ratio("by_hub", "direct")), .. measured.Figures, .. await LossesAsync(hubs, context, cancellationToken)];
     }
 
     static Task<MeshLab> CreateAsync(string name, BenchmarkContext context, CancellationToken cancellationToken) =>
@@ -80,35 +80,6 @@ sealed class HubsBenchmark : IBenchmark
 
     static Task ConnectedAsync(MeshLab mesh, CancellationToken cancellationToken) => mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
 
-    static async Task<IReadOnlyList<Figure>> CostAsync((string Name, Lab.Lab Lab)[] ways, BenchmarkContext context, CancellationToken cancellationToken)
-    {
-        var tcp = ways.ToDictionary(w => w.Name, _ => new List<double>());
-        var rtt = ways.ToDictionary(w => w.Name, _ => new List<double>());
-        for (var round = 1; round <= context.Rounds; round++)
-        {
-            var means = await Rounds.ThereAndBackAsync(round, ways, w => Traffic.TcpAsync(w.Lab, TwoSites.From, TwoSites.Target, Seconds, 1, cancellationToken));
-            foreach (var (way, mean) in ways.Zip(means))
-            {
-                tcp[way.Name].Add(mean);
-            }
-
-            foreach (var (name, lab) in Rounds.Order(round, ways))
-            {
-                rtt[name].AddRange(await Traffic.PingAsync(lab, TwoSites.From, TwoSites.Target, cancellationToken));
-            }
-
-            context.Say(string.Create(CultureInfo.InvariantCulture, $"round {round} of {context.Rounds}: {string.Join(", ", ways.Select(w => $"{w.Name} {tcp[w.Name][^1]:0} Mbit/s"))}"));
-        }
-
-        return
-        [
-            new("hub_over_direct_ratio", tcp["by_hub"].Zip(tcp["direct"], (h, d) => h / d).Median()),
-            .. ways.Select(w => new Figure($"{w.Name}_tcp_median_mbps", tcp[w.Name].Median())),
-            .. ways.Select(w => new Figure($"{w.Name}_ping_p50_ms", rtt[w.Name].Quantile(0.5))),
-            .. ways.Select(w => new Figure($"{w.Name}_ping_p99_ms", rtt[w.Name].Quantile(0.99))),
-        ];
-    }
-
     static async Task<IReadOnlyList<Figure>> LossesAsync(MeshLab mesh, BenchmarkContext context, CancellationToken cancellationToken)
     {
         await using var servers = PodServers.Start(mesh.Lab.Topology);
@@ -116,9 +87,9 @@ sealed class HubsBenchmark : IBenchmark
         for (var round = 1; round <= context.Rounds; round++)
         {
             var gateway = $"{Hub}-gw{1 + (round % 2)}";
-            await using var flows = Flows.Start(mesh.Lab.Topology[TwoSites.From], mesh.Lab.Topology[TwoSites.To], FlowPairs);
+            await using var flows = PingFlows.BothWays(mesh.Lab.Topology[TwoSites.From], mesh.Lab.Topology[TwoSites.To], FlowPairs);
             await BothCarryAsync(mesh.Lab, cancellationToken);
-            await flows.GoOnAsync(Limit, "before", cancellationToken, Flows.Settled);
+            await flows.GoOnAsync(Limit, "before", cancellationToken, PingFlows.Settled);
             await mesh.SignalGatewayAsync(gateway, "KILL", cancellationToken);
             await flows.GoOnAsync(Limit, $"after {gateway} was killed", cancellationToken);
             lost.Add(await flows.LossAsync());

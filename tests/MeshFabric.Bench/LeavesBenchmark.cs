@@ -10,7 +10,6 @@ namespace MeshFabric.Bench;
 /// <summary>What it is worth that nodes end tunnels themselves, and what is lost when one of them fails.</summary>
 sealed class LeavesBenchmark : IBenchmark
 {
-    const int Seconds = 2;
     const int FlowPairs = 4;
     const string Plugin = "flannel-host-gw";
     const string From = "a-n3-p1";
@@ -28,36 +27,8 @@ sealed class LeavesBenchmark : IBenchmark
     {
         await using var gateways = await Mesh.StartAsync("bench-lg", "gateway", context, cancellationToken);
         await using var leaves = await Mesh.StartAsync("bench-ln", "node", context, cancellationToken);
-        return [.. await ThroughputAsync([gateways, leaves], context, cancellationToken), .. await FailureAsync(leaves, context, cancellationToken)];
-    }
-
-    static async Task<IReadOnlyList<Figure>> ThroughputAsync(Mesh[] meshes, BenchmarkContext context, CancellationToken cancellationToken)
-    {
-        var tcp = meshes.ToDictionary(m => m.Granularity, _ => new List<double>());
-        var rtt = meshes.ToDictionary(m => m.Granularity, _ => new List<double>());
-        for (var round = 1; round <= context.Rounds; round++)
-        {
-            var means = await Rounds.ThereAndBackAsync(round, meshes, m => Traffic.TcpAsync(m.Lab, From, m.Target, Seconds, 1, cancellationToken));
-            foreach (var (mesh, mean) in meshes.Zip(means))
-            {
-                tcp[mesh.Granularity].Add(mean);
-            }
-
-            foreach (var mesh in Rounds.Order(round, meshes))
-            {
-                rtt[mesh.Granularity].AddRange(await Traffic.PingAsync(mesh.Lab, From, mesh.Target, cancellationToken));
-            }
-
-            context.Say($"round {round} of {context.Rounds}: {string.Join(", ", meshes.Select(m => $"{m.Granularity} {tcp[m.Granularity][^1]:0} Mbit/s"))}");
-        }
-
-        return
-        [
-            new("node_over_gateway_ratio", tcp["node"].Zip(tcp["gateway"], (n, g) => n / g).Median()),
-            .. meshes.Select(m => new Figure($"{m.Granularity}_tcp_median_mbps", tcp[m.Granularity].Median())),
-            .. meshes.Select(m => new Figure($"{m.Granularity}_ping_p50_ms", rtt[m.Granularity].Quantile(0.5))),
-            .. meshes.Select(m => new Figure($"{m.Granularity}_ping_p99_ms", rtt[m.Granularity].Quantile(0.99))),
-        ];
+        var measured = await InTurns.MeasureAsync(context, [gateways.Way, leaves.Way], cancellationToken);
+        return [new("node_over_gateway_ratio", measured.Ratio("node", "gateway")), .. measured.Figures, .. await FailureAsync(leaves, context, cancellationToken)];
     }
 
     static async Task<IReadOnlyList<Figure>> FailureAsync(Mesh mesh, BenchmarkContext context, CancellationToken cancellationToken)
@@ -66,16 +37,16 @@ sealed class LeavesBenchmark : IBenchmark
         for (var round = 0; round < context.Rounds; round++)
         {
             await mesh.DirectAsync(cancellationToken);
-            await using var flows = Flows.Start(mesh.Lab.Topology[From], mesh.Lab.Topology[To], FlowPairs);
+            await using var flows = PingFlows.BothWays(mesh.Lab.Topology[From], mesh.Lab.Topology[To], FlowPairs);
             await flows.GoOnAsync(Limit, "before", cancellationToken);
             await mesh.Nodes.SignalGatewayAsync(Node, "KILL", cancellationToken);
             await flows.GoOnAsync(Limit, "by the gateway", cancellationToken);
-            lost.Add(Math.Max(0, (await flows.StopAsync()).Max(r => r.LongestGap).TotalSeconds - 0.01));
+            lost.Add(await flows.LossAsync());
             await mesh.RestartAsync(Node, cancellationToken);
         }
 
         context.Say(string.Create(CultureInfo.InvariantCulture, $"leaf killed: median {lost.Median():0.00} s, most {lost.Max():0.00} s"));
-        return [new("leaf_killed_loss_median_seconds", lost.Median(), "<= 0.5"), new("leaf_killed_loss_p99_seconds", lost.Quantile(0.99), "<= 1.5")];
+        return Rounds.Losses("leaf_killed_", lost);
     }
 
     sealed class Mesh : IAsyncDisposable
@@ -85,13 +56,13 @@ sealed class LeavesBenchmark : IBenchmark
 
         Mesh(string granularity, NodeMesh nodes) => (Granularity, Nodes) = (granularity, nodes);
 
-        public string Granularity { get; }
+        string Granularity { get; }
 
         public NodeMesh Nodes { get; }
 
         public Lab.Lab Lab => Nodes.Lab;
 
-        public string Target => $"{Lab.Topology[To].Address}";
+        public Way Way => new(Granularity, Lab, From, $"{Lab.Topology[To].Address}");
 
         public static async Task<Mesh> StartAsync(string name, string granularity, BenchmarkContext context, CancellationToken cancellationToken)
         {
@@ -114,11 +85,7 @@ sealed class LeavesBenchmark : IBenchmark
             _servers = PodServers.Start(Lab.Topology);
             foreach (var cluster in new[] { "a", "b" })
             {
-                context.Say($"{cluster}, granularity {Granularity}: API server, kube-proxy, agents");
-                var api = await CniApi.StartAsync(Lab, cluster, cancellationToken);
-                _apis.Add(api);
-                await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, cancellationToken);
-                await Nodes.JoinAsync(cluster, api, gateways: 1, cancellationToken);
+                _apis.Add(await NodeClusters.JoinAsync(Nodes, cluster, gateways: 1, context, cancellationToken));
                 await Nodes.MfctlAsync(cancellationToken, "cluster", "set", cluster, "--granularity", Granularity);
             }
 
@@ -129,7 +96,7 @@ sealed class LeavesBenchmark : IBenchmark
                 await DirectAsync(cancellationToken);
             }
 
-            await Until.TrueAsync(async () => (await Lab.ExecAsync(From, ["ping", "-c", "1", "-W", "1", Target], cancellationToken)).ExitCode == 0, Limit, $"an answer with granularity {Granularity}", cancellationToken);
+            await Traffic.ReachesAsync(Lab, From, Way.To, $"granularity {Granularity}", cancellationToken);
         }
 
         /// <summary>Waits until worker and worker send to each other by tunnels of their own.</summary>

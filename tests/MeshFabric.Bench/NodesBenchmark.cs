@@ -43,8 +43,8 @@ sealed class NodesBenchmark : IBenchmark
         LabSpec spec = new("bench-nodes", [new ClusterSpec("a", Pods) { Cni = Plugin }, new ClusterSpec("b", "10.20.0.0/16") { Cni = Plugin }]);
         await using var mesh = await NodeMesh.CreateAsync(spec, context.Programs, context.Say, cancellationToken);
         await using var servers = PodServers.Start(mesh.Lab.Topology);
-        await using var a = await JoinAsync(mesh, "a", context, cancellationToken);
-        await using var b = await JoinAsync(mesh, "b", context, cancellationToken);
+        await using var a = await NodeClusters.JoinAsync(mesh, "a", gateways: 1, context, cancellationToken);
+        await using var b = await NodeClusters.JoinAsync(mesh, "b", gateways: 1, context, cancellationToken);
         await mesh.ConnectedAsync(cancellationToken);
         return
         [
@@ -52,15 +52,6 @@ sealed class NodesBenchmark : IBenchmark
             .. await HealingAsync(mesh.Lab, context, cancellationToken),
             .. await BeginningAsync(mesh, a, context, cancellationToken),
         ];
-    }
-
-    static async Task<CniApi> JoinAsync(NodeMesh mesh, string cluster, BenchmarkContext context, CancellationToken cancellationToken)
-    {
-        context.Say($"{cluster}: API server, kube-proxy, agents");
-        var api = await CniApi.StartAsync(mesh.Lab, cluster, cancellationToken);
-        await api.StartProxiesAsync(knowsPodCidr: true, ProxyMode.Iptables, cancellationToken);
-        await mesh.JoinAsync(cluster, api, gateways: 1, cancellationToken);
-        return api;
     }
 
     static async Task<IReadOnlyList<Figure>> ThroughputAsync(Lab.Lab lab, BenchmarkContext context, CancellationToken cancellationToken)

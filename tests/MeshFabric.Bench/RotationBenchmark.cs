@@ -36,7 +36,7 @@ sealed class RotationBenchmark : IBenchmark
         var (sent, byKeys, byRestarts, told, inForce) = (0, 0, 0, new List<double>(), new List<double>());
         for (var round = 0; round < context.Rounds; round++)
         {
-            await using var flows = Flows.Start(mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"], FlowPairs);
+            await using var flows = PingFlows.BothWays(mesh.Lab.Topology["a-w1-p1"], mesh.Lab.Topology["b-w1-p1"], FlowPairs);
             await flows.GoOnAsync(Limit, "before", cancellationToken);
             var clock = Stopwatch.StartNew();
             var epoch = await RotateAsync(mesh, cancellationToken);

@@ -8,8 +8,6 @@ namespace MeshFabric.Bench;
 /// <summary>Pod to pod through the mesh against the bare path, wireguard-go set by hand, and nebula, each on a lab of the same shape, in turns.</summary>
 sealed class ThroughputBenchmark : IBenchmark
 {
-    const int Seconds = 2;
-
     public string Name => "throughput";
 
     public string Description =>
@@ -28,40 +26,20 @@ sealed class ThroughputBenchmark : IBenchmark
         }
 
         await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "60");
-        (string Name, Lab.Lab Lab)[] peers = [("veth", veth), ("wireguard", wireguard), ("mesh", mesh.Lab), ("nebula", nebula)];
-        foreach (var (name, lab) in peers)
+        Way[] ways = [.. new[] { ("veth", veth), ("wireguard", wireguard), ("mesh", mesh.Lab), ("nebula", nebula) }.Select(p => new Way(p.Item1, p.Item2, TwoSites.From, TwoSites.Target))];
+        foreach (var way in ways)
         {
-            await Traffic.ServeAsync(lab, TwoSites.To, cancellationToken);
-            await Traffic.ReachesAsync(lab, TwoSites.From, TwoSites.Target, name, cancellationToken);
+            await Traffic.ServeAsync(way.Lab, TwoSites.To, cancellationToken);
+            await Traffic.ReachesAsync(way.Lab, way.From, way.To, way.Name, cancellationToken);
         }
 
-        var tcp = peers.ToDictionary(p => p.Name, _ => new List<double>());
-        var rtt = peers.ToDictionary(p => p.Name, _ => new List<double>());
-        for (var round = 1; round <= context.Rounds; round++)
-        {
-            var means = await Rounds.ThereAndBackAsync(round, peers, p => Traffic.TcpAsync(p.Lab, TwoSites.From, TwoSites.Target, Seconds, 1, cancellationToken));
-            foreach (var (peer, mean) in peers.Zip(means))
-            {
-                tcp[peer.Name].Add(mean);
-            }
-
-            foreach (var (name, lab) in Rounds.Order(round, peers))
-            {
-                rtt[name].AddRange(await Traffic.PingAsync(lab, TwoSites.From, TwoSites.Target, cancellationToken));
-            }
-
-            context.Say($"round {round} of {context.Rounds}: {string.Join(", ", peers.Select(p => $"{p.Name} {tcp[p.Name][^1]:0} Mbit/s"))}");
-        }
-
-        double Ratio(string one, string other) => tcp[one].Zip(tcp[other], (a, b) => a / b).Median();
+        var measured = await InTurns.MeasureAsync(context, ways, cancellationToken);
         return
         [
-            new("mesh_over_wireguard_ratio", Ratio("mesh", "wireguard"), ">= 0.97"),
-            new("wireguard_over_veth_ratio", Ratio("wireguard", "veth")),
-            new("mesh_over_nebula_ratio", Ratio("mesh", "nebula")),
-            .. peers.Select(p => new Figure($"{p.Name}_tcp_median_mbps", tcp[p.Name].Median())),
-            .. peers.Select(p => new Figure($"{p.Name}_ping_p50_ms", rtt[p.Name].Quantile(0.5))),
-            .. peers.Select(p => new Figure($"{p.Name}_ping_p99_ms", rtt[p.Name].Quantile(0.99))),
+            new("mesh_over_wireguard_ratio", measured.Ratio("mesh", "wireguard"), ">= 0.97"),
+            new("wireguard_over_veth_ratio", measured.Ratio("wireguard", "veth")),
+            new("mesh_over_nebula_ratio", measured.Ratio("mesh", "nebula")),
+            .. measured.Figures,
         ];
     }
 }

@@ -114,31 +114,20 @@ static partial class SteeringChecks
     /// <summary>A gateway that is cut off takes no flow down for long, and gets its share again.</summary>
     public static async Task GatewayFailsAsync(Row row)
     {
-        var streams = Enumerable.Range(0, 4).SelectMany(_ => new[]
+        await using (var flows = PingFlows.BothWays(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), pairs: 4, rate: 50))
         {
-            PingStream.Start(row.PodOnWorker, row.FarAddress(row.FarOnWorker.Address!), rate: 50),
-            PingStream.Start(row.FarOnWorker, row.NearAddress(row.PodOnWorker.Address!), rate: 50),
-        }).ToList();
-        try
-        {
-            await Until.TrueAsync(() => streams.All(s => s.Answered > 20), Row.Heal, "answers before", Cancellation);
+            await flows.GoOnAsync(Row.Heal, "before", Cancellation, answers: 20);
             await row.Lab.ShellAsync($"{row.Cluster}-lan", "ip link set n2 down", Cancellation);
             try
             {
-                var answered = streams.ConvertAll(s => s.Answered);
-                await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 100), Row.Heal, () => $"answers without the gateway; of {string.Join(", ", streams.Select(s => s.Sent))} asked {string.Join(", ", streams.Select(s => s.Answered))} were answered", Cancellation);
+                await flows.GoOnAsync(Row.Heal, "without the gateway", Cancellation);
             }
             finally
             {
                 await row.Lab.ShellAsync($"{row.Cluster}-lan", "ip link set n2 up", Cancellation);
             }
 
-            var reports = await Task.WhenAll(streams.Select(s => s.StopAsync()));
-            Assert.All(reports, r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(3), $"no answer for {r.LongestGap.TotalSeconds:0.0} s"));
-        }
-        finally
-        {
-            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+            Assert.All(await flows.StopAsync(), r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(3), $"no answer for {r.LongestGap.TotalSeconds:0.0} s"));
         }
 
         await Row.HealsAsync(row.PodPaths, "the gateway came back");

@@ -36,28 +36,17 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
     [Fact]
     public async Task A_drained_gateway_carries_nothing_from_the_others_and_nothing_is_lost_on_the_way_there_and_back()
     {
-        var streams = Enumerable.Range(0, 8).Select(_ => PingStream.Start(mesh["borealis-w1-p1"], mesh["aurora-w1-p1"].Address!)).ToList();
-        try
-        {
-            await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 50), JoinedMesh.Limit, "answers before", Cancellation);
-            Assert.Contains("drained", await mesh.MfctlAsync("gateway", "drain", "aurora/gw1"), StringComparison.Ordinal);
-            Assert.Equal(["mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
-            Assert.Equal(["mf1"], await CarriersAsync("cirrus-gw2", "10.10.0.0/16"));
-            var tunnels = await mesh.MfctlAsync("tunnel", "list", "--cluster", "aurora", "-o", "json");
-            Assert.DoesNotContain("\"down\"", tunnels, StringComparison.Ordinal);
+        await using var flows = PingFlows.Start(mesh["borealis-w1-p1"], mesh["aurora-w1-p1"].Address!, count: 8);
+        await flows.GoOnAsync(JoinedMesh.Limit, "before", Cancellation, answers: 50);
+        Assert.Contains("drained", await mesh.MfctlAsync("gateway", "drain", "aurora/gw1"), StringComparison.Ordinal);
+        Assert.Equal(["mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
+        Assert.Equal(["mf1"], await CarriersAsync("cirrus-gw2", "10.10.0.0/16"));
+        var tunnels = await mesh.MfctlAsync("tunnel", "list", "--cluster", "aurora", "-o", "json");
+        Assert.DoesNotContain("\"down\"", tunnels, StringComparison.Ordinal);
 
-            Assert.DoesNotContain("drained", await mesh.MfctlAsync("gateway", "undrain", "aurora/gw1"), StringComparison.Ordinal);
-            Assert.Equal(["mf0", "mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
-            foreach (var stream in streams)
-            {
-                var report = await stream.StopAsync();
-                Assert.True(report.Lost == 0, $"{report.Lost} of {report.Sent} lost");
-            }
-        }
-        finally
-        {
-            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
-        }
+        Assert.DoesNotContain("drained", await mesh.MfctlAsync("gateway", "undrain", "aurora/gw1"), StringComparison.Ordinal);
+        Assert.Equal(["mf0", "mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
+        Assert.All(await flows.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
     }
 
     /// <summary>Devices that a prefix of the mesh is sent by, sorted.</summary>

@@ -55,28 +55,16 @@ public sealed class KubernetesHubTests
                 Assert.All(seen, s => Assert.Equal(from.Address, s));
             }
 
-            var streams = Enumerable.Range(0, 8).Select(_ => PingStream.Start(east, west.Address!, rate: 50)).ToList();
-            try
+            await using var flows = PingFlows.Start(east, west.Address!, count: 8, rate: 50);
+            await flows.GoOnAsync(Limit, "before", Cancellation, answers: 50);
+            foreach (var gateway in new[] { "centre/gw1", "centre/gw2" })
             {
-                await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 50), Limit, "answers before", Cancellation);
-                foreach (var gateway in new[] { "centre/gw1", "centre/gw2" })
-                {
-                    await mesh.MfctlAsync(Cancellation, "gateway", "drain", gateway);
-                    var answered = streams.ConvertAll(s => s.Answered);
-                    await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 100), Limit, "all flows to go on", Cancellation);
-                    await mesh.MfctlAsync(Cancellation, "gateway", "undrain", gateway);
-                }
+                await mesh.MfctlAsync(Cancellation, "gateway", "drain", gateway);
+                await flows.GoOnAsync(Limit, $"with {gateway} drained", Cancellation);
+                await mesh.MfctlAsync(Cancellation, "gateway", "undrain", gateway);
+            }
 
-                foreach (var stream in streams)
-                {
-                    var report = await stream.StopAsync();
-                    Assert.True(report.Lost == 0, report.Told);
-                }
-            }
-            finally
-            {
-                await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
-            }
+            Assert.All(await flows.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
         }
         finally
         {

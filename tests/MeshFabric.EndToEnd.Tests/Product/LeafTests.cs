@@ -1,8 +1,10 @@
-using System.Text.Json;
+using System.Diagnostics;
+using System.Net;
 using MeshFabric.Lab;
 using MeshFabric.Lab.Cni;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Lab.Traffic;
+using MeshFabric.Net;
 using MeshFabric.TestKit;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
@@ -13,6 +15,9 @@ public sealed class LeafTests
 {
     const int Flows = 40;
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    // At least, for a rate.
+    static readonly TimeSpan Counted = TimeSpan.FromMilliseconds(500);
 
     static readonly LabSpec Spec = new(
         LabSpec.NameOfThisRun("leaf"),
@@ -43,22 +48,23 @@ public sealed class LeafTests
             await mesh.JoinSiteAsync("site", Cancellation);
             await mesh.ConnectedAsync(Cancellation);
             var (pod, far) = (mesh.Lab.Topology["aurora-n3-p1"], mesh.Lab.Topology["site-w1-p1"]);
-            var address = await SeenByOthersAsync(mesh, pod, far);
-            await using var streams = new Streams([.. Enumerable.Range(0, 4).SelectMany(_ => new[] { PingStream.Start(far, address, rate: 50), PingStream.Start(pod, far.Address!, rate: 50) })]);
-            await streams.GoOnAsync("before");
+            // Joined first, so the site knows it by its own addresses.
+            var address = pod.Address!;
+            await using var flows = PingFlows.BothWays(far, pod, pairs: 4, rate: 50);
+            await flows.GoOnAsync(Limit, "before", Cancellation, answers: 50);
             // By a gateway of its cluster: nothing of the mesh goes by the node's own tunnels.
-            Assert.Empty(await TunnelsAsync(mesh, "aurora-n3"));
+            Assert.Empty(await mesh.TunnelDevicesAsync("aurora-n3", Cancellation));
 
             await NothingIsLostAsync(async () =>
             {
                 await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "node");
-                await Until.TrueAsync(async () => (await LeavesAsync(mesh)).SequenceEqual(["node-n3"]), Limit, "node n3 to be a leaf", Cancellation);
+                await Until.TrueAsync(async () => (await mesh.LeavesAsync("aurora", Cancellation)).SequenceEqual([pod.ShortName.Split('-')[0]]), Limit, "node n3 to be a leaf", Cancellation);
                 await mesh.ConnectedAsync(Cancellation);
                 await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: true);
             });
-            foreach (var (from, to, dialled) in new[] { (pod, far, far.Address!), (far, pod, address), (mesh.Lab.Topology["borealis-n3-p1"], pod, await SeenByOthersAsync(mesh, pod, mesh.Lab.Topology["borealis-n3-p1"])) })
+            var other = mesh.Lab.Topology["borealis-n3-p1"];
+            foreach (var (from, dialled, expected) in new[] { (pod, far.Address!, address), (far, address, far.Address!), (other, await InMeshAsync(mesh, pod), await InMeshAsync(mesh, other)) })
             {
-                var expected = from == far ? far.Address! : await SeenByOthersAsync(mesh, from, to);
                 var seen = await Task.WhenAll(Enumerable.Range(0, Flows).Select(_ => PodClient.SeenAsAsync(from, dialled, TimeSpan.FromSeconds(10), Cancellation)));
                 Assert.All(seen, s => Assert.Equal(expected, s));
             }
@@ -66,26 +72,26 @@ public sealed class LeafTests
             // Its agent and its tunnels end: the far side falls back to the gateways, and so does the node with what it sends.
             await mesh.SignalGatewayAsync("aurora-n3", "KILL", Cancellation);
             await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: false);
-            await streams.GoOnAsync("without the leaf");
+            await flows.GoOnAsync(Limit, "without the leaf", Cancellation, answers: 50);
             await mesh.StartAgentAsync("aurora-n3", apis[0], gateways: 2, Cancellation);
             await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: true);
-            await streams.GoOnAsync("as a leaf again");
+            await flows.GoOnAsync(Limit, "as a leaf again", Cancellation, answers: 50);
             await mesh.ConnectedAsync(Cancellation);
 
             await NothingIsLostAsync(async () =>
             {
                 await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "gateway");
-                await Until.TrueAsync(async () => (await TunnelsAsync(mesh, "aurora-n3")).Length == 0, Limit, "the leaf to leave", Cancellation);
+                await Until.TrueAsync(async () => (await mesh.TunnelDevicesAsync("aurora-n3", Cancellation)).Count == 0, Limit, "the leaf to leave", Cancellation);
             });
-            await Until.TrueAsync(async () => (await LeavesAsync(mesh)).Length == 0, TimeSpan.FromSeconds(90), "the control service to forget the leaf", Cancellation);
+            await Until.TrueAsync(async () => (await mesh.LeavesAsync("aurora", Cancellation)).Count == 0, TimeSpan.FromSeconds(90), "the control service to forget the leaf", Cancellation);
             await mesh.ConnectedAsync(Cancellation);
 
             async Task NothingIsLostAsync(Func<Task> change)
             {
-                await using var planned = new Streams([PingStream.Start(far, address, rate: 100), PingStream.Start(pod, far.Address!, rate: 100)]);
-                await planned.GoOnAsync("before a planned change");
+                await using var planned = PingFlows.BothWays(far, pod, pairs: 1);
+                await planned.GoOnAsync(Limit, "before a planned change", Cancellation, answers: 50);
                 await change();
-                await planned.GoOnAsync("after it");
+                await planned.GoOnAsync(Limit, "after it", Cancellation, answers: 50);
                 Assert.All(await planned.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
             }
         }
@@ -101,53 +107,27 @@ public sealed class LeafTests
     }
 
     /// <summary>By tunnels of the node itself, both ways: counters of the far gateway's device of leaves, and of the node's own.</summary>
-    static Task DirectAsync(NodeMesh mesh, string node, string farGateway, bool direct) => Until.TrueAsync(async () =>
+    static async Task DirectAsync(NodeMesh mesh, string node, string farGateway, bool direct)
     {
-        var before = (await PacketsAsync(mesh, farGateway, "mf8"), await PacketsAsync(mesh, node, "mf0"));
-        await Task.Delay(500, Cancellation);
-        var after = (await PacketsAsync(mesh, farGateway, "mf8"), await PacketsAsync(mesh, node, "mf0"));
-        // Eight flows of 50 packets a second; probes are ten at most.
-        return direct ? after.Item1 - before.Item1 > 60 && after.Item2 - before.Item2 > 60 : after.Item1 - before.Item1 < 20;
-    }, Limit, direct ? $"traffic by the tunnels of {node}" : $"no traffic by the tunnels of {node}", Cancellation);
+        var (clock, last) = (Stopwatch.StartNew(), (There: await PacketsAsync(mesh, farGateway, "mf8"), Back: await PacketsAsync(mesh, node, "mf0")));
+        await Until.TrueAsync(async () =>
+        {
+            if (clock.Elapsed < Counted)
+            {
+                return false;
+            }
+
+            var now = (There: await PacketsAsync(mesh, farGateway, "mf8"), Back: await PacketsAsync(mesh, node, "mf0"));
+            var (there, back) = ((now.There - last.There) / clock.Elapsed.TotalSeconds, (now.Back - last.Back) / clock.Elapsed.TotalSeconds);
+            (last, clock) = (now, Stopwatch.StartNew());
+            // Eight flows of 50 packets a second; probes are ten at most.
+            return direct ? there > 120 && back > 120 : there < 40;
+        }, Limit, direct ? $"traffic by the tunnels of {node}" : $"no traffic by the tunnels of {node}", Cancellation);
+    }
 
     static async Task<long> PacketsAsync(NodeMesh mesh, string host, string device) =>
         long.TryParse(await mesh.Lab.ShellAsync(host, $"cat /sys/class/net/{device}/statistics/tx_packets 2>/dev/null || echo 0", Cancellation), out var packets) ? packets : 0;
 
-    static async Task<string[]> TunnelsAsync(NodeMesh mesh, string node) =>
-        (await mesh.Lab.ShellAsync(node, "ls /sys/class/net | grep -x 'mf[0-9]' || true", Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-
-    static async Task<string[]> LeavesAsync(NodeMesh mesh)
-    {
-        using var gateways = JsonDocument.Parse(await mesh.MfctlAsync(Cancellation, "gateway", "list", "--cluster", "aurora", "-o", "json"));
-        return [.. gateways.RootElement.EnumerateArray().Select(g => g.GetProperty("spec")).Where(s => s.GetProperty("isLeaf").GetBoolean()).Select(s => s.GetProperty("name").GetString()!)];
-    }
-
-    /// <summary>As the cluster of <paramref name="by"/> addresses this pod.</summary>
-    static async Task<System.Net.IPAddress> SeenByOthersAsync(NodeMesh mesh, LabHost pod, LabHost by)
-    {
-        using var cluster = JsonDocument.Parse(await mesh.MfctlAsync(Cancellation, "cluster", "get", pod.Cluster, "-o", "json"));
-        var prefix = cluster.RootElement.GetProperty("status").GetProperty("prefixes")[0];
-        var local = Net.Cidr.Parse(prefix.GetProperty("local").GetString()!);
-        var seen = by.Cluster == "site" ? prefix.GetProperty("mesh") : prefix.TryGetProperty("alias", out var alias) && alias.ValueKind == JsonValueKind.String ? alias : prefix.GetProperty("mesh");
-        return local.Translate(pod.Address!, Net.Cidr.Parse(seen.GetString()!));
-    }
-
-    sealed class Streams(IReadOnlyList<PingStream> streams) : IAsyncDisposable
-    {
-        public async Task GoOnAsync(string when)
-        {
-            var answered = streams.Select(s => s.Answered).ToList();
-            await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 50), Limit, $"answers {when}", Cancellation);
-        }
-
-        public Task<PingReport[]> StopAsync() => Task.WhenAll(streams.Select(s => s.StopAsync()));
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var stream in streams)
-            {
-                await stream.DisposeAsync();
-            }
-        }
-    }
+    /// <summary>As the other of the two clusters, which uses the same addresses inside, knows this pod.</summary>
+    static async Task<IPAddress> InMeshAsync(NodeMesh mesh, LabHost pod) => Cidr.Parse(mesh.Lab.Topology.Cluster(pod.Cluster).Spec.PodCidr!).Translate(pod.Address!, await mesh.AliasAsync(pod.Cluster, Cancellation));
 }

@@ -3,7 +3,7 @@ using MeshFabric.TestKit.Kubernetes;
 
 namespace MeshFabric.EndToEnd.Tests.Product;
 
-/// <summary>The version before this one, built from git history by <c>make previous</c>.</summary>
+/// <summary>The version before this one, built by <c>make previous</c>.</summary>
 static class PreviousVersion
 {
     /// <summary>As tests/previous-version names it.</summary>

@@ -139,21 +139,10 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
         await ApplyAsync(HubAndSpoke);
         await ReachEachOtherAsync();
         await Until.TrueAsync(async () => (await CarriersAsync("east-gw1", places.WestSeenFromEast)).Count == 4, Limit, "all four gateways of the hubs to carry", Cancellation);
-        var streams = Enumerable.Range(0, 8).Select(_ => PingStream.Start(places.East, places.WestSeenFromEast)).ToList();
-        try
-        {
-            await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 100), Limit, "answers before", Cancellation);
-            Assert.Contains("settled", await MfctlAsync("tunnel", "rotate-key", cluster), StringComparison.Ordinal);
-            foreach (var stream in streams)
-            {
-                var report = await stream.StopAsync();
-                Assert.True(report.Lost == 0, report.Told);
-            }
-        }
-        finally
-        {
-            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
-        }
+        await using var flows = PingFlows.Start(places.East, places.WestSeenFromEast, count: 8);
+        await flows.GoOnAsync(Limit, "before", Cancellation);
+        Assert.Contains("settled", await MfctlAsync("tunnel", "rotate-key", cluster), StringComparison.Ordinal);
+        Assert.All(await flows.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
     }
 
     [Fact]
@@ -263,38 +252,25 @@ public sealed class TopologyTests(TwoPlaces places) : IClassFixture<TwoPlaces>
     // Sixteen flows, so that some of them go by whatever is harmed.
     async Task WhileAsync(string host, string harm, string undo)
     {
-        var streams = Enumerable.Range(0, 16).Select(_ => PingStream.Start(places.East, places.WestSeenFromEast, rate: 50)).ToList();
+        await using var flows = PingFlows.Start(places.East, places.WestSeenFromEast, count: 16, rate: 50);
+        await flows.GoOnAsync(Limit, "before", Cancellation, answers: 50);
+        var before = flows.Unanswered;
+        await places.Lab.ShellAsync(host, harm, Cancellation);
         try
         {
-            await Until.TrueAsync(() => streams.TrueForAll(s => s.Answered > 50), Limit, "answers before", Cancellation);
-            var before = streams.Sum(s => s.Sent - s.Answered);
-            await places.Lab.ShellAsync(host, harm, Cancellation);
-            try
-            {
-                var answered = streams.ConvertAll(s => s.Answered);
-                await Until.TrueAsync(() => streams.Zip(answered).All(s => s.First.Answered > s.Second + 200), Limit, "all flows to go on", Cancellation);
-            }
-            finally
-            {
-                await places.Lab.ShellAsync(host, undo, Cancellation);
-            }
-
-            var reports = new List<PingReport>();
-            foreach (var stream in streams)
-            {
-                reports.Add(await stream.StopAsync());
-            }
-
-            TestContext.Current.SendDiagnosticMessage($"{harm}: longest gap {reports.Max(r => r.LongestGap).TotalSeconds:0.000} s, {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost");
-            Assert.All(reports, r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(5), r.Told));
-            // The harm was on somebody's way: otherwise nothing was shown.
-            Assert.True(reports.Sum(r => r.Lost) > before, "no flow went by what was harmed");
-            Assert.Equal(0, await ClearAsync());
+            await flows.GoOnAsync(Limit, "in spite of it", Cancellation, answers: 200);
         }
         finally
         {
-            await Task.WhenAll(streams.Select(s => s.DisposeAsync().AsTask()));
+            await places.Lab.ShellAsync(host, undo, Cancellation);
         }
+
+        var reports = await flows.StopAsync();
+        TestContext.Current.SendDiagnosticMessage($"{harm}: longest gap {reports.Max(r => r.LongestGap).TotalSeconds:0.000} s, {reports.Sum(r => r.Lost)} of {reports.Sum(r => r.Sent)} lost");
+        Assert.All(reports, r => Assert.True(r.LongestGap < TimeSpan.FromSeconds(5), r.Told));
+        // The harm was on somebody's way: otherwise nothing was shown.
+        Assert.True(reports.Sum(r => r.Lost) > before, "no flow went by what was harmed");
+        Assert.Equal(0, await ClearAsync());
     }
 
     async Task ReachEachOtherAsync()

@@ -50,9 +50,9 @@ public sealed class UpgradeTests(UpgradedMesh mesh) : IClassFixture<UpgradedMesh
     {
         var before = await mesh.DevicesAsync("borealis-gw2");
         await using var flows = mesh.Start();
-        await flows.GoOnAsync("before");
+        await flows.GoOnAsync(JoinedMesh.Limit, "before", Cancellation);
         var deleted = await mesh.DeletedAsync("borealis-gw2", () => mesh.ChangeAgentAsync("borealis-gw2", JoinedMesh.Programs, () => mesh.Lab.ShellAsync("borealis-gw2", "ip link del mf0; ip link del mf1", Cancellation)));
-        await flows.GoOnAsync("after");
+        await flows.GoOnAsync(JoinedMesh.Limit, "after", Cancellation);
         Assert.True((await flows.StopAsync()).Sum(f => f.Lost) > 0, "nothing was lost");
         Assert.Contains(deleted, l => l.Contains("mf1", StringComparison.Ordinal));
         Assert.NotEqual(before, await mesh.DevicesAsync("borealis-gw2"));
@@ -87,12 +87,12 @@ public sealed class UpgradeTests(UpgradedMesh mesh) : IClassFixture<UpgradedMesh
     {
         var before = await mesh.DevicesAsync("aurora-gw1");
         await using var flows = mesh.Start();
-        await flows.GoOnAsync("before");
+        await flows.GoOnAsync(JoinedMesh.Limit, "before", Cancellation);
         await mesh.ChangeAgentAsync("aurora-gw1", PreviousVersion.Programs);
         // It knows no pre-shared keys: the others use none with it, and go on with theirs among themselves.
         await Until.TrueAsync(async () => (await mesh.PresharedKeysAsync()) is var keys && keys.Where(k => IsOf(k.Key)).All(k => k.Value == "(none)") && keys.Count(k => k.Value == "(none)") == 4, JoinedMesh.Limit, "no pre-shared key with aurora-gw1", Cancellation);
         await mesh.ChangeAgentAsync("aurora-gw1", JoinedMesh.Programs);
-        await flows.GoOnAsync("after");
+        await flows.GoOnAsync(JoinedMesh.Limit, "after", Cancellation);
         var reports = await flows.StopAsync();
         Assert.Equal(before, await mesh.DevicesAsync("aurora-gw1"));
         Assert.True(reports.Sum(f => f.Lost) == 0, Told(reports));

@@ -63,9 +63,9 @@ public sealed class UpgradedMesh : IAsyncLifetime
         await MfctlAsync("status", "--wait", "--timeout", "90");
         Former = (await VersionsAsync()).Values.Distinct().Single();
         await using var flows = Start();
-        await flows.GoOnAsync("before");
+        await flows.GoOnAsync(JoinedMesh.Limit, "before", CancellationToken.None);
         await UpgradeAsync(flows);
-        await flows.GoOnAsync("after");
+        await flows.GoOnAsync(JoinedMesh.Limit, "after", CancellationToken.None);
         Flows = await flows.StopAsync();
         foreach (var gateway in Gateways)
         {
@@ -87,7 +87,7 @@ public sealed class UpgradedMesh : IAsyncLifetime
         }
     }
 
-    async Task UpgradeAsync(PodFlows flows)
+    async Task UpgradeAsync(PingFlows flows)
     {
         Say("schema", flows);
         await Mesh.Control.ApplySchemaAsync(Path.Combine(Programs, "meshfabric-schema"), CancellationToken.None);
@@ -113,7 +113,7 @@ public sealed class UpgradedMesh : IAsyncLifetime
         await Until.TrueAsync(async () => (await PresharedKeysAsync()).All(k => k.Value != "(none)"), JoinedMesh.Limit, "pre-shared keys of all tunnels, which the former version had none of", CancellationToken.None);
     }
 
-    void Say(string step, PodFlows flows) => _steps.Add(string.Create(CultureInfo.InvariantCulture, $"{step} at {flows.Elapsed.TotalSeconds:0.0} s"));
+    void Say(string step, PingFlows flows) => _steps.Add(string.Create(CultureInfo.InvariantCulture, $"{step} at {flows.Elapsed.TotalSeconds:0.0} s"));
 
     async Task<UpgradedGateway> UpgradeAsync(string gateway)
     {
@@ -210,7 +210,7 @@ public sealed class UpgradedMesh : IAsyncLifetime
         (await Task.WhenAll(Gateways.Select(async g => (await Lab.ShellAsync(g, "wg show all preshared-keys", CancellationToken.None)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')).Select(l => ($"{g} {l[0]} {l[1]}", l[2])))))
         .SelectMany(g => g).ToDictionary(k => k.Item1, k => k.Item2);
 
-    public PodFlows Start() => PodFlows.Start(Lab.Topology["aurora-w1-p1"], Lab.Topology["borealis-w1-p1"], pairs: 4);
+    public PingFlows Start() => PingFlows.BothWays(Lab.Topology["aurora-w1-p1"], Lab.Topology["borealis-w1-p1"], pairs: 4);
 
     public Task<string> MfctlAsync(params string[] words) => Mesh.MfctlAsync(CancellationToken.None, words);
 }

@@ -56,6 +56,12 @@ public sealed class NodeMesh : IAsyncDisposable
     /// <returns>Its standard output.</returns>
     public Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) => _mesh.MfctlAsync(cancellationToken, words);
 
+    /// <inheritdoc cref="MeshLab.LeavesAsync"/>
+    public Task<IReadOnlyList<string>> LeavesAsync(string cluster, CancellationToken cancellationToken) => _mesh.LeavesAsync(cluster, cancellationToken);
+
+    /// <inheritdoc cref="MeshLab.TunnelDevicesAsync"/>
+    public Task<IReadOnlyList<string>> TunnelDevicesAsync(string host, CancellationToken cancellationToken) => _mesh.TunnelDevicesAsync(host, cancellationToken);
+
     /// <inheritdoc cref="MeshLab.TryMfctlAsync"/>
     public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) => _mesh.TryMfctlAsync(cancellationToken, words);
 

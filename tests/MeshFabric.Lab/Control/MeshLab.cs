@@ -127,6 +127,17 @@ public sealed class MeshLab : IAsyncDisposable
     public async Task<string> MfctlAsync(CancellationToken cancellationToken, params string[] words) =>
         (await TryMfctlAsync(cancellationToken, words)).Checked($"mfctl {string.Join(' ', words)}").Output;
 
+    /// <summary>Names of the nodes of a cluster that end tunnels for their own pods, sorted.</summary>
+    public async Task<IReadOnlyList<string>> LeavesAsync(string cluster, CancellationToken cancellationToken)
+    {
+        using var gateways = JsonDocument.Parse(await MfctlAsync(cancellationToken, "gateway", "list", "--cluster", cluster, "-o", "json"));
+        return [.. gateways.RootElement.EnumerateArray().Select(g => g.GetProperty("spec")).Where(s => s.GetProperty("isLeaf").GetBoolean()).Select(s => s.GetProperty("node").GetString()!).Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Names of the tunnel devices that a host has.</summary>
+    public async Task<IReadOnlyList<string>> TunnelDevicesAsync(string host, CancellationToken cancellationToken) =>
+        (await Lab.ShellAsync(host, "ls /sys/class/net | grep -x 'mf[0-9]' || true", cancellationToken)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
     /// <summary>As <see cref="MfctlAsync"/>, whatever the exit code.</summary>
     public Task<CommandResult> TryMfctlAsync(CancellationToken cancellationToken, params string[] words) =>
         Lab.ExecAsync("control", ["env", $"MESHFABRIC_CONFIG={Path.Combine(Lab.Directory, "mfctl.json")}", "mfctl", .. words], cancellationToken);
