@@ -30,7 +30,8 @@ public sealed class LinuxRouteTable : IRouteTable, IDisposable
             var own = Of(routes, NodePlanner.TunnelTable);
             var handed = Of(transit ?? [], NodePlanner.TransitTable);
             // On a node of a cluster the look-up goes on with the other gateways, and that is where it is refused at last. Without a shortcut the wider route carries.
-            var last = transit is null ? Of(routes.Where(r => !r.IsShortcut), NodePlanner.TunnelTable) : Of(transit.Where(r => !r.IsShortcut), NodePlanner.TransitTable);
+            var shortcuts = (transit ?? routes).Where(r => r.IsShortcut).Select(r => r.Destination).ToHashSet();
+            var last = (transit is null ? own : handed).Where(r => !shortcuts.Contains(r.Destination));
             var all = own.Concat(handed).ToList();
             OwnRoutes.Apply(
                 _netlink,

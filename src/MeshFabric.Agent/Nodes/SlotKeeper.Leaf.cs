@@ -13,7 +13,7 @@ sealed partial class SlotKeeper
     bool IsToBeLeaf() => time.GetElapsedTime(_leafFailedAt) >= _leafPause && api.Facts is { Lead.WantsLeaves: true } facts && facts.Nodes.Any(n => n.Name == settings.Node);
 
     // Its pods go on by the cluster's gateways.
-    void LeafFailed() => (_leafPause, _leafFailedAt) = (TimeSpan.FromTicks(Math.Clamp(2 * _leafPause.Ticks, ShortestPause.Ticks, LongestPause.Ticks)), time.GetTimestamp());
+    void LeafFailed() => (_leafPause, _leafFailedAt) = (Longer(_leafPause), time.GetTimestamp());
 
     // What its cluster wants it knows from the facts themselves: they come whether the cluster's API answers or not.
     void YieldLeaf(string? mine)

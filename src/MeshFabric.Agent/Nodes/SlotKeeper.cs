@@ -129,10 +129,12 @@ sealed partial class SlotKeeper(NodeSettings settings, ClusterApi api, AgentStat
 
     async Task GiveUpAsync(string mine, CancellationToken cancellationToken)
     {
-        _pause = TimeSpan.FromTicks(Math.Clamp(2 * _pause.Ticks, ShortestPause.Ticks, LongestPause.Ticks));
+        _pause = Longer(_pause);
         (_failedAt, _workedAt) = (time.GetTimestamp(), time.GetTimestamp());
         await _leases.ReleaseAsync(mine, cancellationToken);
     }
+
+    static TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Clamp(2 * pause.Ticks, ShortestPause.Ticks, LongestPause.Ticks));
 
     // Beside the turns: it takes a minute where the control service does not answer, and the slot must be renewed meanwhile.
     async Task EnrolmentAsync(string? mine, CancellationToken cancellationToken)

@@ -193,7 +193,7 @@ public sealed partial class GatewayLoop(
             {
                 TakeOwnKey(known);
                 Config = MeshPlanner.Plan(known, _identity!.ClusterId, _identity.GatewayId);
-                _inherited = new InheritedRoutes(Config, _installed!, _started);
+                _inherited = InheritedRoutes.Of(Config, _installed!, _started, time.GetUtcNow());
                 _keyLooks.Wake();
                 _reconciler.Detour = DetourNow();
             }

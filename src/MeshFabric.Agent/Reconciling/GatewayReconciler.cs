@@ -106,10 +106,13 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     }
 
     /// <summary>Routes only: paths died or came back.</summary>
-    public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken) =>
-        Detour is { } detour
-            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), UsersOf(config), cancellationToken)
-            : routes.ApplyAsync(RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting), null, UsersOf(config), cancellationToken);
+    public Task SteerAsync(GatewayConfig config, Func<NextHop, bool> isAlive, CancellationToken cancellationToken)
+    {
+        var all = RouteSelection.Select(config, isAlive, mtu: MtuOf, resting: Resting);
+        return Detour is { } detour
+            ? routes.ApplyAsync(RouteSelection.Select(config, isAlive, detour, MtuOf, Resting), all, UsersOf(config), cancellationToken)
+            : routes.ApplyAsync(all, null, UsersOf(config), cancellationToken);
+    }
 
     RouteUsers? UsersOf(GatewayConfig config) => _sources.Settled(config.Sources) is { } pods ? new RouteUsers(pods, config.Firewall.TunnelAddresses) : null;
 

@@ -14,6 +14,10 @@ public sealed class InheritedRoutes
     readonly Dictionary<NextHop, bool> _carried = [];
     readonly DateTimeOffset _until;
 
+    /// <returns>Null: the agent has run for so long that it knows.</returns>
+    public static InheritedRoutes? Of(GatewayConfig config, ValueList<InstalledRoute> installed, DateTimeOffset started, DateTimeOffset now) =>
+        now < started + Lifetime ? new InheritedRoutes(config, installed, started) : null;
+
     /// <param name="installed">As they were when the agent started.</param>
     /// <param name="started">When that was.</param>
     public InheritedRoutes(GatewayConfig config, ValueList<InstalledRoute> installed, DateTimeOffset started)

@@ -124,7 +124,7 @@ static class ClusterCommands
     static Command Set(Cli cli)
     {
         var name = Name(cli);
-        var advertise = new Option<bool?>("--advertise-services") { HelpName = "BOOL", Description = "Whether pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh", };
+        var advertise = new Option<bool?>("--advertise-services") { HelpName = "BOOL", Description = "Whether pods of other clusters reach its Services by their ClusterIPs, which get a prefix of the mesh" };
         advertise.CompletionSources.Add("true", "false");
         var granularity = new Option<string?>("--granularity") { HelpName = "WHERE", Description = "Where its tunnels end: gateway (its gateways, which hand on to the pods' nodes) or node (also each of its other nodes, for its own pods)" };
         granularity.CompletionSources.Add("gateway", "node");

@@ -2,6 +2,7 @@ using System.Globalization;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Clusters;
+using MeshFabric.Domain.Planning;
 
 namespace MeshFabric.Cli.Verifying;
 
@@ -162,8 +163,7 @@ sealed record Verification(string A, string B, bool Success, IReadOnlyList<Check
             : string.Create(CultureInfo.InvariantCulture, $"{Received(probe, near):0} packets, {trips.Min() * 1000:0.0}/{trips.Average() * 1000:0.0}/{trips.Max() * 1000:0.0} ms"));
     }
 
-    // As the planner has it: a leaf and another side of which neither can be dialled go by the gateways.
-    static bool HaveTunnel(GatewayResource a, GatewayResource b) => !(a.Spec.Endpoints.Count == 0 && b.Spec.Endpoints.Count == 0 && (a.Spec.IsLeaf || b.Spec.IsLeaf));
+    static bool HaveTunnel(GatewayResource a, GatewayResource b) => MeshPlanner.HaveTunnel((a.Spec.Endpoints.Count == 0, a.Spec.IsLeaf), (b.Spec.Endpoints.Count == 0, b.Spec.IsLeaf));
 
     static int Received(ProbeResource probe, ClusterResource near) => probe.Gateways.Where(g => g.Cluster == near.Metadata.Name).SelectMany(g => g.Results).Sum((ProbeResult r) => r.Received);
 }

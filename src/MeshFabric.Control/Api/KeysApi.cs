@@ -58,7 +58,7 @@ public static class KeysApi
         var caller = TokenAuthentication.CallerOf(context);
         await facts.ChangeAsync(async change =>
         {
-            var cluster = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+            var cluster = await change.ClusterAsync(name, cancellationToken);
             DeviceKeyChanges.Want(change, cluster.Gateways, caller.Actor);
             change.Event("device-keys-asked", "info", $"cluster/{name}", caller.Actor, $"The device keys of {name} are to be changed{(reason.Length > 0 ? $": {reason}" : "")}.");
             change.Audit(caller, "device-keys.change", $"cluster/{name}", null, null);

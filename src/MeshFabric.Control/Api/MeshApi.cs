@@ -31,7 +31,7 @@ public static class MeshApi
         var clusters = view.Clusters.Select(view.Show).ToList();
         var gateways = view.Clusters.Sum(c => c.Gateways.Count);
         var heard = view.Clusters.SelectMany(c => c.Gateways).Count(view.Heard);
-        var wanted = TunnelPairs.Count(view.Facts);
+        var wanted = TunnelPairs.Count(view.Facts, view.Graph);
         List<string> unmet = [.. Unmet(view, clusters, wanted, totals), .. await OldAgents.WarningsAsync(db, view.Facts.Settings, time.GetUtcNow(), cancellationToken)];
         var state = clusters.Count == 0 ? "empty"
             : unmet.Count == 0 ? "ready"

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
 using MeshFabric.Domain.Clusters;
@@ -34,7 +33,7 @@ public static class ClusterChanges
         }
 
         change.Event("cluster-created", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was created.");
-        change.Audit(caller, "cluster.create", $"cluster/{name}", null, Json(row.ToFacts()));
+        change.Audit(caller, "cluster.create", $"cluster/{name}", null, FactsChange.Json(row.ToFacts()));
         return row;
     }
 
@@ -80,7 +79,7 @@ public static class ClusterChanges
     /// <returns>True when they are others now.</returns>
     public static async Task<bool> LabelAsync(FactsChange change, string name, Func<IReadOnlyDictionary<string, string>, IReadOnlyDictionary<string, string>> wanted, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var row = await change.ClusterAsync(name, cancellationToken);
         var (before, labels) = (row.DeclaredLabels, wanted(row.DeclaredLabels).ToDictionary());
         if (labels.Count == before.Count && !labels.Except(before).Any())
         {
@@ -96,7 +95,7 @@ public static class ClusterChanges
         row.DeclaredLabels = labels;
         change.Touch(row);
         change.Event("cluster-labelled", "info", $"cluster/{name}", caller.Actor, $"The labels declared for {name}: {(labels.Count == 0 ? "none" : string.Join(", ", labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")))}.");
-        change.Audit(caller, "cluster.label", $"cluster/{name}", Json(before), Json(labels));
+        change.Audit(caller, "cluster.label", $"cluster/{name}", FactsChange.Json(before), FactsChange.Json(labels));
         return true;
     }
 
@@ -104,7 +103,7 @@ public static class ClusterChanges
     /// <returns>True when it is something else now.</returns>
     public static async Task<bool> BeaconsAsync(FactsChange change, string name, ValueList<Cidr> beacons, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var row = await change.ClusterAsync(name, cancellationToken);
         var before = row.ToFacts().Beacons;
         if (before.Equals(beacons))
         {
@@ -114,17 +113,17 @@ public static class ClusterChanges
         row.Beacons = beacons.Select(b => b.ToNetwork()).ToList();
         change.Touch(row);
         change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, $"The beacons of {name}: {(beacons.Count == 0 ? "none" : string.Join(", ", beacons.Select(b => b.Address)))}.");
-        change.Audit(caller, "cluster.update", $"cluster/{name}", Json(before), Json(beacons));
+        change.Audit(caller, "cluster.update", $"cluster/{name}", FactsChange.Json(before), FactsChange.Json(beacons));
         return true;
     }
 
     /// <summary>Makes the cluster's Services reachable from the others by their own addresses, or no longer.</summary>
     public static async Task<ClusterRow> AdvertiseServicesAsync(FactsChange change, string name, bool advertise, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var row = await change.ClusterAsync(name, cancellationToken);
         if (row.Kind != ClusterKind.Kubernetes)
         {
-            throw Refusal.Conflict("cluster-without-services", $"Cluster {name} is a {Json(row.Kind).Trim('"')}: only a cluster of kind kubernetes has Services to advertise.");
+            throw Refusal.Conflict("cluster-without-services", $"Cluster {name} is a {FactsChange.Json(row.Kind).Trim('"')}: only a cluster of kind kubernetes has Services to advertise.");
         }
 
         if (row.AdvertisesServices == advertise)
@@ -132,7 +131,7 @@ public static class ClusterChanges
             return row;
         }
 
-        var before = Json(row.ToFacts());
+        var before = FactsChange.Json(row.ToFacts());
         row.AdvertisesServices = advertise;
         var findings = await change.PlanPrefixesAsync(row, PodPrefixes(row), caller.Actor, cancellationToken);
         if (findings.Any(f => f.Severity == FindingSeverity.Error))
@@ -144,7 +143,7 @@ public static class ClusterChanges
         row.Findings = [.. findings, .. Unknown(row, pods: row.Findings.Any(f => f.Code == PodCidrsUnknownCode))];
 
         change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, advertise ? $"The Services of {name} are advertised." : $"The Services of {name} are no longer advertised.");
-        change.Audit(caller, "cluster.update", $"cluster/{name}", before, Json(row.ToFacts()));
+        change.Audit(caller, "cluster.update", $"cluster/{name}", before, FactsChange.Json(row.ToFacts()));
         return row;
     }
 
@@ -212,7 +211,7 @@ public static class ClusterChanges
 
         var row = await AddAsync(change, cluster, request, cancellationToken);
         change.Event("gateway-enrolled", "info", $"gateway/{cluster.Name}/{row.Name}", caller.Actor, $"Gateway {row.Name} of {cluster.Name} enrolled.");
-        change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, Json(row.ToFacts()));
+        change.Audit(caller, "gateway.enrol", $"gateway/{cluster.Name}/{row.Name}", null, FactsChange.Json(row.ToFacts()));
         return new EnrolledGateway(row, replaced);
     }
 
@@ -252,9 +251,9 @@ public static class ClusterChanges
 
     public static async Task<IReadOnlyList<string>> RemoveAsync(FactsChange change, string name, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var row = await change.ClusterAsync(name, cancellationToken);
         var gateways = row.Gateways.Select(g => g.Id).ToList();
-        change.Audit(caller, "cluster.remove", $"cluster/{name}", Json(row.ToFacts()), null);
+        change.Audit(caller, "cluster.remove", $"cluster/{name}", FactsChange.Json(row.ToFacts()), null);
         change.Event("cluster-removed", "info", $"cluster/{name}", caller.Actor, $"Cluster {name} was removed; its {gateways.Count} gateways are cut off.");
         await change.RemoveAsync(row, cancellationToken);
         // A token for this cluster must not bring it back.
@@ -266,33 +265,31 @@ public static class ClusterChanges
     /// <summary>Takes traffic off a gateway, or gives it its share again.</summary>
     public static async Task<GatewayRow> DrainGatewayAsync(FactsChange change, string cluster, string name, bool drained, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == cluster, cancellationToken) ?? throw Refusal.NotFound("cluster", cluster);
+        var row = await change.ClusterAsync(cluster, cancellationToken);
         var gateway = row.Gateways.Find(g => g.Name == name) ?? throw Refusal.NotFound("gateway", $"{cluster}/{name}");
         if (gateway.Drained == drained)
         {
             return gateway;
         }
 
-        var before = Json(gateway.ToFacts());
+        var before = FactsChange.Json(gateway.ToFacts());
         gateway.Drained = drained;
         change.Touch(row);
         change.Event(drained ? "gateway-drained" : "gateway-undrained", "info", $"gateway/{cluster}/{name}", caller.Actor,
             drained ? $"Gateway {name} of {cluster} is drained: it carries nothing while another one can." : $"Gateway {name} of {cluster} carries its share again.");
-        change.Audit(caller, "gateway.update", $"gateway/{cluster}/{name}", before, Json(gateway.ToFacts()));
+        change.Audit(caller, "gateway.update", $"gateway/{cluster}/{name}", before, FactsChange.Json(gateway.ToFacts()));
         return gateway;
     }
 
     public static async Task<string> RemoveGatewayAsync(FactsChange change, string cluster, string name, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == cluster, cancellationToken) ?? throw Refusal.NotFound("cluster", cluster);
+        var row = await change.ClusterAsync(cluster, cancellationToken);
         var gateway = row.Gateways.Find(g => g.Name == name) ?? throw Refusal.NotFound("gateway", $"{cluster}/{name}");
-        change.Audit(caller, "gateway.remove", $"gateway/{cluster}/{name}", Json(gateway.ToFacts()), null);
+        change.Audit(caller, "gateway.remove", $"gateway/{cluster}/{name}", FactsChange.Json(gateway.ToFacts()), null);
         change.Event("gateway-removed", "info", $"gateway/{cluster}/{name}", caller.Actor, $"Gateway {name} of {cluster} was removed and is cut off.");
         await change.RemoveAsync(row, gateway, cancellationToken);
         return gateway.Id;
     }
-
-    static string Json<T>(T value) => JsonSerializer.Serialize(value, MeshJson.Options);
 }
 
 /// <summary>A checked enrolment.</summary>

@@ -1,5 +1,7 @@
 using System.Data;
 using System.Security.Cryptography;
+using System.Text.Json;
+using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
 using MeshFabric.Domain;
 using MeshFabric.Domain.Clusters;
@@ -80,6 +82,10 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
     public MeshDbContext Db => db;
     public MeshSettings Settings => mesh.Settings;
     public DateTimeOffset Now => now;
+
+    /// <exception cref="Refusal">There is no cluster of that name.</exception>
+    public async Task<ClusterRow> ClusterAsync(string name, CancellationToken cancellationToken) =>
+        await FactsStore.Clusters(db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
 
     /// <summary>The revision that this change makes.</summary>
     public long Revision { get; } = mesh.Revision + 1;
@@ -192,6 +198,9 @@ public sealed class FactsChange(MeshDbContext db, MeshRow mesh, DateTimeOffset n
 
     public void Event(string type, string severity, string subject, string actor, string message) =>
         db.Events.Add(new EventRow { At = now, Type = type, Severity = severity, Subject = subject, Actor = actor, Message = message });
+
+    /// <summary>As audit records have it.</summary>
+    public static string Json<T>(T value) => JsonSerializer.Serialize(value, MeshJson.Options);
 
     public void Audit(Caller caller, string action, string target, string? before, string? after) => db.Audit.Add(new AuditRow
     {

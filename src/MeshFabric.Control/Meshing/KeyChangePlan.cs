@@ -83,23 +83,24 @@ public static class KeyChangePlan
     // If both sides of a tunnel used their next key at once, each would dial a key that the other one has no more.
     static List<KeyChangeStep> OneOfEachTunnel(IReadOnlyCollection<KeyChangeGateway> gateways, DateTimeOffset now, IEnumerable<KeyChangeStep> steps)
     {
-        var changing = gateways.Where(g => g is { Changes: true, Heard: true }).ToList();
-        return steps.Where(step =>
+        var (taken, changing) = (new List<KeyChangeStep>(), gateways.Where(g => g is { Changes: true, Heard: true }).ToList());
+        foreach (var step in steps)
         {
-            if (step is not KeyChangeStep.Change)
+            if (step is KeyChangeStep.Change)
             {
-                return true;
+                var gateway = gateways.First(g => g.Id == step.Gateway);
+                if (now - gateway.Began <= StageTime && changing.Exists(o => o.Peers.Contains(gateway.Id) || gateway.Peers.Contains(o.Id)))
+                {
+                    continue;
+                }
+
+                changing.Add(gateway);
             }
 
-            var gateway = gateways.First(g => g.Id == step.Gateway);
-            if (now - gateway.Began <= StageTime && changing.Exists(o => o.Peers.Contains(gateway.Id) || gateway.Peers.Contains(o.Id)))
-            {
-                return false;
-            }
+            taken.Add(step);
+        }
 
-            changing.Add(gateway);
-            return true;
-        }).ToList();
+        return taken;
     }
 
     // Where there are others, one of them must carry meanwhile.

@@ -12,7 +12,7 @@ public static class LeafChanges
     /// <returns>True when it is another granularity now.</returns>
     public static async Task<bool> SetGranularityAsync(FactsChange change, string name, Granularity granularity, Caller caller, CancellationToken cancellationToken)
     {
-        var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == name, cancellationToken) ?? throw Refusal.NotFound("cluster", name);
+        var row = await change.ClusterAsync(name, cancellationToken);
         if (row.Kind != ClusterKind.Kubernetes && granularity == Granularity.Node)
         {
             throw Refusal.Conflict("cluster-without-nodes", $"Cluster {name} is a {row.Kind.ToString().ToLowerInvariant()}: only the nodes of a cluster of kind kubernetes can end tunnels themselves.");
@@ -29,10 +29,8 @@ public static class LeafChanges
         change.Event("cluster-changed", "info", $"cluster/{name}", caller.Actor, granularity == Granularity.Node
             ? $"The tunnels of {name} end on each of its nodes."
             : $"The tunnels of {name} end at its gateways; its leaves leave.");
-        change.Audit(caller, "cluster.update", $"cluster/{name}", Text(before), Text(granularity));
+        change.Audit(caller, "cluster.update", $"cluster/{name}", FactsChange.Json(new { granularity = before }), FactsChange.Json(new { granularity }));
         return true;
-
-        static string Text(Granularity granularity) => $"{{\"granularity\":\"{granularity.ToString().ToLowerInvariant()}\"}}";
     }
 
     /// <summary>Refuses a leaf that its cluster does not want, or that is one too many.</summary>

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Control.Api;
 using MeshFabric.Domain.Clusters;
@@ -59,7 +58,7 @@ public static class ManifestChanges
         await change.SetTopologyAsync(wanted == Topology.FullMesh ? null : wanted, cancellationToken);
         var (was, isNow) = (TopologyView.SpecOf(before), TopologyView.SpecOf(wanted));
         change.Event("topology-changed", "info", "topology/mesh", caller.Actor, $"The topology of the mesh is {isNow.Type}{(isNow.Hubs is null ? "" : $" with the hubs '{isNow.Hubs}'")}; it was {was.Type}.");
-        change.Audit(caller, "topology.update", "topology/mesh", Json(was), Json(isNow));
+        change.Audit(caller, "topology.update", "topology/mesh", FactsChange.Json(was), FactsChange.Json(isNow));
         return new AppliedManifest("Topology", TopologyResource.TheName, "configured");
     }
 
@@ -68,7 +67,7 @@ public static class ManifestChanges
         var changed = wanted.Labels is not null && await ClusterChanges.LabelAsync(change, wanted.Name, _ => wanted.Labels, caller, cancellationToken);
         if (wanted.AdvertiseServices is { } advertise)
         {
-            var row = await FactsStore.Clusters(change.Db).SingleOrDefaultAsync(c => c.Name == wanted.Name, cancellationToken) ?? throw Refusal.NotFound("cluster", wanted.Name);
+            var row = await change.ClusterAsync(wanted.Name, cancellationToken);
             changed |= row.AdvertisesServices != advertise;
             await ClusterChanges.AdvertiseServicesAsync(change, wanted.Name, advertise, caller, cancellationToken);
         }
@@ -77,6 +76,4 @@ public static class ManifestChanges
         changed |= wanted.Beacons is not null && await ClusterChanges.BeaconsAsync(change, wanted.Name, wanted.Beacons, caller, cancellationToken);
         return new AppliedManifest("Cluster", wanted.Name, changed ? "configured" : "unchanged");
     }
-
-    static string Json<T>(T value) => JsonSerializer.Serialize(value, MeshJson.Options);
 }

@@ -40,7 +40,7 @@ public sealed partial class MeshMetrics : BackgroundService
             .Select(c => new Measurement<long>(c.Gateways.Max(g => g.LastSeen)!.Value.ToUnixTimeSeconds(), Tag("local_cluster", c.Name)))));
         meter.CreateObservableGauge("meshfabric_ipam_used_ratio", () => Of(f => AddressesApi.Pools(f.View.Facts).Select(p => new Measurement<double>(p.UsedRatio, Tag("pool", p.Cidr.ToString()), Tag("purpose", p.Purpose)))));
         meter.CreateObservableGauge("meshfabric_ipam_conflicts", () => Of<int>(f => [new Measurement<int>(AddressesApi.Conflicts(f.View.Facts).Count())]));
-        meter.CreateObservableGauge("meshfabric_tunnels_wanted", () => Of<long>(f => [new Measurement<long>(TunnelPairs.Count(f.View.Facts))]));
+        meter.CreateObservableGauge("meshfabric_tunnels_wanted", () => Of<long>(f => [new Measurement<long>(TunnelPairs.Count(f.View.Facts, f.View.Graph))]));
     }
 
     sealed record Figures(MeshView View, long Published, KeyEpochRow? Keys);

@@ -54,7 +54,7 @@ public sealed class MeshView
     public ClusterResource Show(ClusterRow row)
     {
         var facts = _facts[row.Id];
-        var wanted = facts.Gateways.Sum(g => TunnelPairs.Count(Facts, Graph, facts, g));
+        var wanted = (int)TunnelPairs.Count(Facts, Graph, facts);
         var connected = row.Gateways.Where(Heard).Sum(g => _connected.GetValueOrDefault(g.Id));
         var heard = row.Gateways.Count(Heard);
         var state = row.Gateways.Count == 0 ? "pending"

@@ -17,7 +17,7 @@ public static class TopologyView
         return new TopologyResource(
             new Metadata(TopologyResource.TheName, TopologyResource.TheName, $"{facts.Revision}", default, new Dictionary<string, string>()),
             SpecOf(facts.Settings.Topology ?? Topology.FullMesh),
-            new TopologyStatus(facts.Revision, TunnelPairs.Count(facts), facts.Clusters.Select(c => Show(c, facts, graph)).ToList()) { Warnings = [.. Warnings(facts), .. warnings] });
+            new TopologyStatus(facts.Revision, TunnelPairs.Count(facts, graph), facts.Clusters.Select(c => Show(c, facts, graph)).ToList()) { Warnings = [.. Warnings(facts), .. warnings] });
     }
 
     public static TopologySpec SpecOf(Topology topology)
@@ -90,7 +90,7 @@ public static class TopologyView
         {
             if (before.Settings.Topology == after.Settings.Topology && before.Clusters.Select(Shape).SequenceEqual(after.Clusters.Select(Shape)))
             {
-                (_had, _has) = (TunnelPairs.Count(before), TunnelPairs.Count(after));
+                (_had, _has) = (TunnelPairs.Count(before, _was), TunnelPairs.Count(after, _is));
                 return Told();
             }
 

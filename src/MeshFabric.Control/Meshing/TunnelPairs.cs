@@ -40,19 +40,30 @@ public static class TunnelPairs
     public static int Count(MeshFacts facts, MeshGraph graph, ClusterFacts cluster, GatewayFacts gateway) =>
         facts.Clusters.Where(c => graph.AreLinked(c, cluster)).Sum(c => gateway.IsHidden ? c.Gateways.Count(g => MeshPlanner.HaveTunnel(gateway, g)) : c.Gateways.Count);
 
-    /// <summary>How many tunnels two clusters have if they are linked.</summary>
-    public static long Between(ClusterFacts a, ClusterFacts b)
+    /// <summary>How many tunnels the gateways of a cluster should have together.</summary>
+    public static long Count(MeshFacts facts, MeshGraph graph, ClusterFacts cluster)
     {
-        return ((long)a.Gateways.Count * b.Gateways.Count) - (Hidden(a.Gateways) * Hidden(b.Gateways)) + (Hidden(a.EdgeGateways) * Hidden(b.EdgeGateways));
-
-        static long Hidden(IEnumerable<GatewayFacts> gateways) => gateways.Count(g => g.IsHidden);
+        var own = Ends.Of(cluster);
+        return facts.Clusters.Where(c => graph.AreLinked(c, cluster)).Sum(c => Ends.Between(own, Ends.Of(c)));
     }
 
+    /// <summary>How many tunnels two clusters have if they are linked.</summary>
+    public static long Between(ClusterFacts a, ClusterFacts b) => Ends.Between(Ends.Of(a), Ends.Of(b));
+
     /// <summary>How many tunnels there should be in all, without listing them.</summary>
-    public static long Count(MeshFacts facts)
+    public static long Count(MeshFacts facts, MeshGraph graph)
     {
-        var graph = MeshGraph.Of(facts);
-        return facts.Clusters.Sum(c => facts.Clusters.Where(far => graph.AreLinked(c, far)).Sum(far => Between(c, far))) / 2;
+        var ends = facts.Clusters.Select(c => (Cluster: c, Ends: Ends.Of(c))).ToList();
+        return ends.Sum(a => ends.Where(b => graph.AreLinked(a.Cluster, b.Cluster)).Sum(b => Ends.Between(a.Ends, b.Ends))) / 2;
+    }
+
+    /// <summary>Of one cluster, counted once: a mesh of a thousand clusters has half a million pairs.</summary>
+    readonly record struct Ends(long All, long Hidden, long HiddenEdges)
+    {
+        public static Ends Of(ClusterFacts cluster) => new(cluster.Gateways.Count, cluster.Gateways.Count(g => g.IsHidden), cluster.EdgeGateways.Count(g => g.IsHidden));
+
+        // As MeshPlanner.HaveTunnel has it.
+        public static long Between(Ends a, Ends b) => (a.All * b.All) - (a.Hidden * b.Hidden) + (a.HiddenEdges * b.HiddenEdges);
     }
 
     public static TunnelSpec Spec(GatewayOf a, GatewayOf b)

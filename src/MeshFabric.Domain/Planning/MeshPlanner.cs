@@ -89,7 +89,10 @@ public static class MeshPlanner
     }
 
     /// <summary>Whether two gateways of linked clusters have a tunnel. A leaf seeks nobody by path checks: what it cannot dial, and is not dialled by, it reaches by its cluster's gateways.</summary>
-    public static bool HaveTunnel(GatewayFacts a, GatewayFacts b) => !(a.IsHidden && b.IsHidden && (a.IsLeaf || b.IsLeaf));
+    public static bool HaveTunnel(GatewayFacts a, GatewayFacts b) => HaveTunnel((a.IsHidden, a.IsLeaf), (b.IsHidden, b.IsLeaf));
+
+    /// <inheritdoc cref="HaveTunnel(GatewayFacts, GatewayFacts)"/>
+    public static bool HaveTunnel((bool IsHidden, bool IsLeaf) a, (bool IsHidden, bool IsLeaf) b) => !(a.IsHidden && b.IsHidden && (a.IsLeaf || b.IsLeaf));
 
     static TunnelPeer Peer(MeshSettings settings, GatewayFacts self, Remote remote, GatewayFacts far, IEnumerable<Remote> handedOn)
     {

@@ -104,12 +104,12 @@ public sealed class ControlService : IAsyncDisposable
         return (await response.Content.ReadFromJsonAsync<JoinTokenResource>(MeshJson.Options, cancellationToken))!.Status.Token!;
     }
 
-    public Task<HttpResponseMessage> EnrolAsync(string token, string cluster, string gateway, string? podCidr, CancellationToken cancellationToken, Net.PublicKey? key = null, bool hidden = false)
+    public Task<HttpResponseMessage> EnrolAsync(string token, string cluster, string gateway, string? podCidr, CancellationToken cancellationToken, Net.PublicKey? key = null, bool hidden = false, string? node = null, bool? leaf = null)
     {
         using var signing = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=agent", signing, HashAlgorithmName.SHA256).CreateSigningRequestPem();
         var inventory = podCidr is null ? null : new InventoryDocument("site", null, null, null, null, [podCidr], null, null, null);
-        var body = new CreateEnrolment(token, cluster, gateway, (key ?? Net.PrivateKey.Generate().ToPublicKey()).ToString(), 51820, hidden ? [] : ["192.0.2.1:51820"], request, "test", inventory);
+        var body = new CreateEnrolment(token, cluster, gateway, (key ?? Net.PrivateKey.Generate().ToPublicKey()).ToString(), 51820, hidden ? [] : ["192.0.2.1:51820"], request, "test", inventory) { Node = node, Leaf = leaf };
         return Anonymous.PostAsJsonAsync("/api/v1/enrolments", body, MeshJson.Options, cancellationToken);
     }
 

@@ -1,7 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using MeshFabric.Contracts.Http;
 using MeshFabric.Contracts.Messages;
 using MeshFabric.Domain.Clusters;
@@ -132,13 +130,7 @@ public sealed class LeafTests(PostgresServer postgres) : IAsyncLifetime
         return (answer.StatusCode, (await ProblemAsync(answer)).Code);
     }
 
-    async Task<HttpResponseMessage> EnrolAsync(string gateway, string? node, bool leaf)
-    {
-        using var signing = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=agent", signing, HashAlgorithmName.SHA256).CreateSigningRequestPem();
-        var body = new CreateEnrolment(_token, null, gateway, PrivateKey.Generate().ToPublicKey().ToString(), 51820, ["192.0.2.1:51820"], request, "test", null) { Node = node, Leaf = leaf };
-        return await _service.Anonymous.PostAsJsonAsync("/api/v1/enrolments", body, MeshJson.Options, Cancel);
-    }
+    Task<HttpResponseMessage> EnrolAsync(string gateway, string? node, bool leaf) => _service.EnrolAsync(_token, "aurora", gateway, null, Cancel, node: node, leaf: leaf);
 
     /// <param name="nodes">nK has 10.10.K.0/24; or NAME:CIDR+CIDR.</param>
     async Task ReportNodesAsync(params string[] nodes)
