@@ -56,7 +56,7 @@ public static class GatewaysApi
 
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => ClusterChanges.DrainGatewayAsync(change, cluster, name, body.Value.Spec!.Drained!.Value, caller, cancellationToken), cancellationToken);
+        await facts.ChangeAsync(change => GatewayChanges.DrainGatewayAsync(change, cluster, name, body.Value.Spec!.Drained!.Value, caller, cancellationToken), cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return view.Show(view.Gateway(cluster, name));
     }
@@ -64,7 +64,7 @@ public static class GatewaysApi
     static async Task<IResult> RemoveAsync(string cluster, string name, HttpContext context, FactsStore facts, CutOff cutOff, CancellationToken cancellationToken)
     {
         var caller = TokenAuthentication.CallerOf(context);
-        var id = await facts.ChangeAsync(change => ClusterChanges.RemoveGatewayAsync(change, cluster, name, caller, cancellationToken), cancellationToken);
+        var id = await facts.ChangeAsync(change => GatewayChanges.RemoveGatewayAsync(change, cluster, name, caller, cancellationToken), cancellationToken);
         await cutOff.RunAsync([id], new LeaveMesh($"Gateway {cluster}/{name} was removed from the mesh."));
         return TypedResults.NoContent();
     }

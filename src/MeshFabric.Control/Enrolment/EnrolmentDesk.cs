@@ -122,7 +122,7 @@ public sealed partial class EnrolmentDesk(FactsStore facts, IBrokerAdmin broker,
         // From its first use on, the token is for this cluster.
         token.Cluster = cluster.Name;
         var gateway = new GatewayRequest(id, request.Gateway, request.PublicKey, request.ListenPort, request.Endpoints, request.AgentVersion, token.Id, token.IsStanding) { Node = request.Node, IsLeaf = request.IsLeaf };
-        var enrolled = await ClusterChanges.EnrolAsync(change, cluster, gateway, caller, cancellationToken);
+        var enrolled = await GatewayChanges.EnrolAsync(change, cluster, gateway, caller, cancellationToken);
         return new Admitted(cluster.Id, enrolled.Row.Id, enrolled.Replaced);
     }
 
