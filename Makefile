@@ -28,7 +28,7 @@ demo: ## Three clusters become one flat network (KUBERNETES=yes: real Kubernetes
 demo-down: ## Removes every trace of the demo
 	@scripts/demo.sh down
 
-test: ## All tests, 40 minutes (SUITE=unit|server|host|e2e|cni|kubernetes runs one part; cni alone asks every row); ends with "N passed, N failed"
+test: ## All tests, 50 minutes (SUITE=unit|server|host|e2e|cni|kubernetes runs one part; cni alone asks every row); ends with "N passed, N failed"
 	@scripts/test.sh $(SUITE)
 
 test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEMU (2 minutes; not part of `make test`)
