@@ -28,17 +28,30 @@ logs=$root/artifacts/test-logs
 mkdir -p "$logs"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 NO_COLOR=1 MESHFABRIC_CACHE=$cache
 passed=0 failed=0 skipped=0 started=$SECONDS
+failures=()
 
 say() { printf '[%4ds] %s\n' $((SECONDS - started)) "$*"; }
 finish() {
   trap - EXIT
+  # Once more at the end, for those who see only that.
+  for f in "${failures[@]}"; do printf 'FAILED %s\n' "$f"; done
   say "logs: artifacts/test-logs"
   if [ $skipped -gt 0 ]; then echo "$passed passed, $failed failed, $skipped skipped"; else echo "$passed passed, $failed failed"; fi
   [ $failed -eq 0 ] && [ $passed -gt 0 ] && exit 0 || exit 1
 }
 trap finish EXIT
 trap 'failed=$((failed + 1)); say "interrupted"; exit 1' INT TERM
-fail() { failed=$((failed + 1)); say "FAILED: $1"; }
+fail() { failed=$((failed + 1)); failures+=("$1"); say "FAILED: $1"; }
+# failed_tests LOG: a line each, with the beginning of what it said
+failed_tests() {
+  awk '
+    function end() { if (name != "") print name ": " substr(text, 1, 400); name = ""; text = "" }
+    / \[FAIL\]$/ { end(); name = $0; sub(/^ +/, "", name); sub(/ \[FAIL\]$/, "", name); next }
+    name != "" && (/^ *Stack Trace:/ || /^ *Output:/) { end() }
+    name != "" && /^      / { sub(/^ +/, ""); text = text (text == "" ? "" : " | ") $0; next }
+    name != "" { end() }
+    END { end() }' "$1"
+}
 # step LABEL LOG COMMAND...: one counted check
 step() {
   local label=$1 log=$logs/$2.log; shift 2
@@ -86,13 +99,15 @@ for s in "${suites[@]}"; do
   # A shell's background job ignores SIGINT, and so would all that its tests start and interrupt.
   env --default-signal=INT "${command[@]}" -noColor -longRunning 60 >"$log" 2>&1 </dev/null
   status=$?
-  grep -E '\[FAIL\]' "$log" | sed 's/^ */  /'
   line=$(grep -E 'Total: [0-9]+, Errors: [0-9]+, Failed: [0-9]+' "$log" | tail -1)
   if [ -z "$line" ]; then fail "suite $s ended without a summary (exit $status)"; tail -40 "$log"; continue; fi
   num() { sed -nE "s/.*$1: ([0-9]+).*/\1/p" <<<"$line"; }
   total=$(num Total) bad=$(( $(num Failed) + $(num Errors) )) skip=$(num Skipped)
   passed=$((passed + total - $(num Failed) - skip)); failed=$((failed + bad)); skipped=$((skipped + skip))
-  [ $bad -eq 0 ] || grep -A12 -E '\[FAIL\]' "$log" | head -120
+  if [ $bad -gt 0 ]; then
+    grep -A12 -E '\[FAIL\]' "$log" | head -120
+    mapfile -t -O ${#failures[@]} failures < <(failed_tests "$log")
+  fi
   if [ $bad -eq 0 ] && [ $status -ne 0 ]; then fail "suite $s: exit $status without a failed test"; tail -20 "$log"; fi
   say "suite $s: $line"
 done
