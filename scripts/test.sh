@@ -66,7 +66,7 @@ for s in "${suites[@]}"; do
 done
 
 groups=()
-wants server && groups+=(services kubernetes)
+wants server && groups+=(services kubernetes browser)
 wants host && groups+=(gateway lab)
 wants e2e && groups+=(gateway services lab kubernetes cni)
 wants cni && groups+=(gateway services lab kubernetes cni)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using MeshFabric.Cli.Output;
+using MeshFabric.Contracts.Http;
 using MeshFabric.Domain.Planning;
 
 namespace MeshFabric.Cli.Commands;

@@ -1,6 +1,7 @@
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using MeshFabric.Contracts.Http;
 
 namespace MeshFabric.Cli;
 
@@ -47,14 +48,7 @@ static partial class Duration
         return null;
     }
 
-    public static string Text(TimeSpan duration) => duration switch
-    {
-        { TotalSeconds: < 10 } => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.#}s"),
-        { TotalMinutes: < 1 } => $"{(int)duration.TotalSeconds}s",
-        { TotalHours: < 1 } => $"{duration.Minutes}m{duration.Seconds}s",
-        { TotalDays: < 1 } => $"{duration.Hours}h{duration.Minutes}m",
-        _ => $"{(int)duration.TotalDays}d{duration.Hours}h",
-    };
+    public static string Text(TimeSpan duration) => Figures.Duration(duration);
 
     [GeneratedRegex("^(?:(?<d>[0-9]{1,4})d)?(?:(?<h>[0-9]{1,5})h)?(?:(?<m>[0-9]{1,6})m(?!s))?(?:(?<s>[0-9]{1,8})s)?(?:(?<ms>[0-9]{1,8})ms)?$")]
     private static partial Regex Shape();

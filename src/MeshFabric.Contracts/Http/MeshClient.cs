@@ -23,7 +23,7 @@ public sealed class MeshUnreachableException(string message, Uri server, Excepti
     public Uri Server { get; } = server;
 }
 
-/// <summary>The one client of the REST API. Trusts exactly the CA it is given.</summary>
+/// <summary>The one client of the REST API. Trusts exactly the CA, or whom the handler trusts, that it is given.</summary>
 public sealed class MeshClient : IDisposable
 {
     readonly HttpClient _http;
@@ -32,14 +32,20 @@ public sealed class MeshClient : IDisposable
     /// <param name="token">API token; empty for what needs none.</param>
     /// <param name="timeout">Limit of one answer; 60 s unless told.</param>
     public MeshClient(Uri server, string authorityPem, string token, TimeSpan? timeout = null)
+        : this(Handler(authorityPem), ownsHandler: true, server, token, timeout)
     {
-        var authority = X509Certificate2.CreateFromPem(authorityPem);
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false,
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-            SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = PinnedAuthority.Validate(authority) },
-        })
+    }
+
+    /// <param name="handler">Who is trusted is its matter; it is not disposed of.</param>
+    /// <param name="token">As of the other.</param>
+    public MeshClient(HttpMessageHandler handler, Uri server, string token)
+        : this(handler, ownsHandler: false, server, token, null)
+    {
+    }
+
+    MeshClient(HttpMessageHandler handler, bool ownsHandler, Uri server, string token, TimeSpan? timeout)
+    {
+        _http = new HttpClient(handler, ownsHandler)
         {
             BaseAddress = new Uri(server, "/"),
             Timeout = timeout is { } limit && limit > TimeSpan.Zero ? limit : TimeSpan.FromSeconds(60),
@@ -89,6 +95,15 @@ public sealed class MeshClient : IDisposable
     public Task DeleteGatewayAsync(string cluster, string gateway, CancellationToken cancellationToken) => SendAsync<JsonNode>(HttpMethod.Delete, $"gateways/{Part(cluster)}/{Part(gateway)}", null, cancellationToken);
 
     public Task<TunnelResource> GetTunnelAsync(string name, CancellationToken cancellationToken) => GetAsync<TunnelResource>($"tunnels/{Part(name)}", cancellationToken);
+
+    /// <summary>Those between two clusters.</summary>
+    public Task<IReadOnlyList<TunnelResource>> ListTunnelsAsync(string cluster, string peer, CancellationToken cancellationToken) =>
+        ListAsync<TunnelResource>("tunnels" + Query(("cluster", cluster), ("peer", peer)), cancellationToken);
+
+    /// <param name="cluster">Null: of all.</param>
+    /// <param name="states">Empty: in any.</param>
+    public Task<IReadOnlyList<LinkResource>> ListLinksAsync(string? cluster, IReadOnlyList<string> states, CancellationToken cancellationToken) =>
+        ListAsync<LinkResource>("links" + Query([("cluster", cluster), .. states.Select(s => ("state", (string?)s))]), cancellationToken);
 
     public Task<ApiTokenResource> CreateApiTokenAsync(CreateApiToken body, CancellationToken cancellationToken) => PostAsync<ApiTokenResource>("api-tokens", body, cancellationToken);
 
@@ -165,6 +180,13 @@ public sealed class MeshClient : IDisposable
         }
     }
 
+    static SocketsHttpHandler Handler(string authorityPem) => new()
+    {
+        UseProxy = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        SslOptions = new SslClientAuthenticationOptions { RemoteCertificateValidationCallback = PinnedAuthority.Validate(X509Certificate2.CreateFromPem(authorityPem)) },
+    };
+
     static Problem Problem(HttpResponseMessage response, string text)
     {
         try
@@ -190,6 +212,9 @@ public sealed class MeshClient : IDisposable
         { } inner => inner.Message,
         null => exception.Message,
     };
+
+    static string Query(params IEnumerable<(string Key, string? Value)> fields) =>
+        string.Concat(fields.Where(f => f.Value is not null).Select((f, i) => $"{(i == 0 ? '?' : '&')}{f.Key}={Uri.EscapeDataString(f.Value!)}"));
 
     static string Part(string text) => Uri.EscapeDataString(text);
 }

@@ -12,6 +12,7 @@ public static class ApiSetup
         api.MapClusters();
         api.MapGateways();
         api.MapTunnels();
+        api.MapLinks();
         api.MapAddresses();
         api.MapJoinTokens();
         api.MapApiTokens();

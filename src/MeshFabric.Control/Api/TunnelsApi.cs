@@ -14,19 +14,24 @@ public static class TunnelsApi
     public static void MapTunnels(this IEndpointRouteBuilder api)
     {
         var group = api.MapGroup("/tunnels").WithTags("Tunnels");
-        group.MapGet("", ListAsync).WithName("ListTunnels").WithSummary("All tunnels; ?cluster= and ?state=connected|connecting|down|unknown filter");
+        group.MapGet("", ListAsync).WithName("ListTunnels").WithSummary("All tunnels; ?cluster= (with ?peer=: those between the two) and ?state=connected|connecting|down|unknown filter");
         group.MapGet("/{name}", GetAsync).WithName("GetTunnel").WithSummary("By CLUSTER.GATEWAY--CLUSTER.GATEWAY, in either order");
     }
 
-    static async Task<Page<TunnelResource>> ListAsync(Paging paging, string? cluster, string? state, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
+    static async Task<Page<TunnelResource>> ListAsync(Paging paging, string? cluster, string? peer, string? state, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
     {
         if (state is not null && !States.Contains(state))
         {
             throw Refusal.Query("state", $"one of {string.Join(", ", States)} is needed");
         }
 
+        if (peer is not null && cluster is null)
+        {
+            throw Refusal.Query("peer", "needs ?cluster= beside it");
+        }
+
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
-        var pairs = TunnelPairs.Of(view.Facts, cluster).ToList();
+        var pairs = TunnelPairs.Of(view.Facts, cluster, peer).ToList();
         if (state is null)
         {
             // Only the page's own reports are read: there may be millions of tunnels.

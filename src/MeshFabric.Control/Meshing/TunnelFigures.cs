@@ -8,6 +8,12 @@ public static class TunnelFigures
 {
     public sealed record Totals(long Connected, long Down);
 
+    /// <summary>Of the tunnels between two clusters, <paramref name="A"/> being the one whose name comes first.</summary>
+    /// <param name="Connected">As both sides see it.</param>
+    /// <param name="RttSeconds">The shortest; null where nobody measured.</param>
+    /// <param name="LossRatio">The worst.</param>
+    public sealed record Link(string A, string B, int Connected, int Down, int Relayed, double? RttSeconds, double? LossRatio);
+
     sealed record PerGateway(string GatewayId, int Connected);
 
     /// <summary>Of all pairs of live gateways.</summary>
@@ -36,5 +42,36 @@ public static class TunnelFigures
             GROUP BY r.gateway_id
             """).ToListAsync(cancellationToken);
         return rows.ToDictionary(r => r.GatewayId, r => r.Connected);
+    }
+
+    /// <summary>By the names of two clusters.</summary>
+    /// <param name="cluster">Only of this one; null: of all.</param>
+    public static async Task<IReadOnlyDictionary<(string A, string B), Link>> LinksAsync(MeshDbContext db, DateTimeOffset heardSince, string? cluster, CancellationToken cancellationToken)
+    {
+        var rows = await db.Database.SqlQuery<Link>($"""
+            SELECT a AS "A", b AS "B",
+                   count(*) FILTER (WHERE near = 'Connected' AND far = 'Connected')::int AS "Connected",
+                   count(*) FILTER (WHERE near = 'Down' OR far = 'Down')::int AS "Down",
+                   count(*) FILTER (WHERE near = 'Connected' AND far = 'Connected' AND relay IS NOT NULL)::int AS "Relayed",
+                   min(rtt) AS "RttSeconds",
+                   max(loss) FILTER (WHERE near = 'Connected' AND far = 'Connected') AS "LossRatio"
+            FROM (
+                SELECT ca.name AS a, cb.name AS b,
+                       CASE WHEN ga.last_seen >= {heardSince} THEN ra.state END AS near,
+                       CASE WHEN gb.last_seen >= {heardSince} THEN rb.state END AS far,
+                       coalesce(ra.report ->> 'relay', rb.report ->> 'relay') AS relay,
+                       (ra.report ->> 'roundTripSeconds')::float8 AS rtt,
+                       (ra.report ->> 'lossRatio')::float8 AS loss
+                FROM tunnel_reports ra
+                JOIN gateways ga ON ga.id = ra.gateway_id
+                JOIN clusters ca ON ca.id = ga.cluster_id
+                JOIN clusters cb ON cb.name = ra.peer_cluster AND cb.name COLLATE "C" > ca.name COLLATE "C"
+                JOIN gateways gb ON gb.cluster_id = cb.id AND gb.name = ra.peer_gateway
+                LEFT JOIN tunnel_reports rb ON rb.gateway_id = gb.id AND rb.peer_cluster = ca.name AND rb.peer_gateway = ga.name
+                WHERE {cluster}::text IS NULL OR ca.name = {cluster} OR cb.name = {cluster}
+            ) AS tunnel
+            GROUP BY a, b
+            """).ToListAsync(cancellationToken);
+        return rows.ToDictionary(r => (r.A, r.B));
     }
 }

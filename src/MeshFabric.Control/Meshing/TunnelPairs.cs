@@ -16,7 +16,9 @@ public sealed record GatewayOf(ClusterFacts Cluster, GatewayFacts Gateway)
 public static class TunnelPairs
 {
     /// <summary>Ordered by name, lazily: a mesh of a thousand clusters has millions.</summary>
-    public static IEnumerable<(GatewayOf A, GatewayOf B)> Of(MeshFacts facts, string? cluster = null)
+    /// <param name="cluster">Only of this one; null: of all.</param>
+    /// <param name="peer">And of those only with this one; null: with any.</param>
+    public static IEnumerable<(GatewayOf A, GatewayOf B)> Of(MeshFacts facts, string? cluster = null, string? peer = null)
     {
         var graph = MeshGraph.Of(facts);
         var gateways = facts.Clusters.SelectMany(c => c.Gateways.Select(g => new GatewayOf(c, g))).OrderBy(g => g.Name, StringComparer.Ordinal).ToList();
@@ -26,13 +28,15 @@ public static class TunnelPairs
             for (var j = i + 1; j < gateways.Count; j++)
             {
                 var b = gateways[j];
-                if ((cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster) && graph.AreLinked(a.Cluster, b.Cluster) && MeshPlanner.HaveTunnel(a.Gateway, b.Gateway))
+                if (IsOf(cluster, a, b) && IsOf(peer, a, b) && graph.AreLinked(a.Cluster, b.Cluster) && MeshPlanner.HaveTunnel(a.Gateway, b.Gateway))
                 {
                     yield return (a, b);
                 }
             }
         }
     }
+
+    static bool IsOf(string? cluster, GatewayOf a, GatewayOf b) => cluster is null || a.Cluster.Name == cluster || b.Cluster.Name == cluster;
 
     public static string NameOf(GatewayOf a, GatewayOf b) => $"{a.Name}--{b.Name}";
 

@@ -6,6 +6,7 @@ using MeshFabric.Control.Meshing;
 using MeshFabric.Control.Messaging;
 using MeshFabric.Control.Pki;
 using MeshFabric.Control.Reporting;
+using MeshFabric.Dashboard;
 using MeshFabric.Persistence;
 using MeshFabric.ServiceDefaults;
 using Microsoft.AspNetCore.Authentication;
@@ -18,11 +19,14 @@ namespace MeshFabric.Control.Setup;
 /// <summary>Puts the control service together.</summary>
 public static class ControlHost
 {
+    const string Assets = "meshfabric-control.staticwebassets.endpoints.json";
+
     /// <param name="configure">Sources of configuration.</param>
     /// <param name="replace">For tests: services that stand in for the broker.</param>
     public static WebApplication Build(Action<IConfigurationBuilder> configure, Action<IServiceCollection>? replace = null)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Files that browsers ask for lie beside the program, wherever it is started.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(ControlHost).Assembly.GetName().Name });
         builder.Configuration.Sources.Clear();
         configure(builder.Configuration);
         builder.Logging.ClearProviders();
@@ -33,15 +37,19 @@ public static class ControlHost
         builder.Services.AddMeshMessaging();
         replace?.Invoke(builder.Services);
         builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseStaticWebAssets();
         builder.WebHost.ConfigureKestrel((context, kestrel) => Listen(kestrel));
 
         var app = builder.Build();
         app.UseProblems();
+        app.UseMeshDashboard();
         app.UseRouting();
         app.UseRateLimiter();
         app.UseAuthentication();
         app.UseAuthorization();
+        app.UseAntiforgery();
         app.MapMeshApi();
+        app.MapMeshDashboard(Path.Combine(AppContext.BaseDirectory, Assets));
         return app;
     }
 
@@ -87,6 +95,7 @@ public static class ControlHost
         services.AddAuthentication(TokenAuthentication.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
         Roles.AddPolicies(services.AddAuthorizationBuilder());
+        services.AddMeshDashboard(provider => PkiDirectory.Load(provider.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control));
         services.AddEnrolmentLimit();
         services.ConfigureHttpJsonOptions(json => MeshJson.Apply(json.SerializerOptions));
         services.AddOpenApi("v1", OpenApiDescription.Configure);

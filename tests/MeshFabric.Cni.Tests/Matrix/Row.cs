@@ -111,10 +111,13 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
         {
             for (var attempt = 1; attempt <= tries; attempt++)
             {
-                var (tcp, udp) = await SeenAsync(path.From, path.To);
-                if (!path.Accepts(tcp) || !path.Accepts(udp))
+                var started = TimeProvider.System.GetTimestamp();
+                var seen = await SeenAsync(path.From, path.To);
+                if (!path.Accepts(seen.Tcp) || !path.Accepts(seen.Udp))
                 {
-                    return $"{path.From.Name} -> {path.To}: seen as {tcp?.ToString() ?? "nobody"} by TCP and {udp?.ToString() ?? "nobody"} by UDP instead of {path.Wanted}";
+                    // Refused at once, or nothing heard for all that time; and whether it stays so.
+                    var took = TimeProvider.System.GetElapsedTime(started);
+                    return $"{path.From.Name} -> {path.To}: {Said(seen)} after {took.TotalSeconds:F1} s, asked for time {attempt} of {tries} (asked once more: {Said(await SeenAsync(path.From, path.To))}) instead of {path.Wanted}";
                 }
             }
 
@@ -123,6 +126,8 @@ sealed class Row(NodeMesh mesh, string plugin, string cluster, CniApi api)
         // Not Assert.Empty: it shows the beginnings only.
         Assert.True(wrong.All(w => w is null), string.Join('\n', wrong.OfType<string>()));
     }
+
+    static string Said((IPAddress? Tcp, IPAddress? Udp) seen) => $"seen as {seen.Tcp?.ToString() ?? "nobody"} by TCP and {seen.Udp?.ToString() ?? "nobody"} by UDP";
 
     /// <summary>Waits until every path is as wanted, then holds it there.</summary>
     /// <returns>How long the slowest path took.</returns>

@@ -169,6 +169,8 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
             wg show mf0 public-key; wg show mf1 public-key
             """, Cancellation);
         Assert.Equal(2, left.Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct().Count());
+        // A process of many threads is not gone the moment it is killed, and none is started where one runs.
+        await Until.TrueAsync(() => mesh.Mesh.Agent("borealis-gw1").Pid is null, JoinedMesh.Limit, "the killed agent to be gone", Cancellation);
         await mesh.Mesh.StartAgentAsync("borealis-gw1", Cancellation);
 
         Assert.Contains("settled", await changing, StringComparison.Ordinal);

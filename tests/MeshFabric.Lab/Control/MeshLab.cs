@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using MeshFabric.Lab.Kubelets;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Topology;
 using MeshFabric.Net;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Lab.Control;
 
@@ -90,7 +92,7 @@ public sealed class MeshLab : IAsyncDisposable
         await StartAgentAsync(gateway, cancellationToken);
     }
 
-    /// <summary>All that makes a host a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out.</summary>
+    /// <summary>All that makes a host a gateway, the agent and whoever ends its tunnels, gets a signal: STOP and CONT, or KILL as when memory runs out; then they are gone when this returns.</summary>
     public async Task SignalGatewayAsync(string host, string signal, CancellationToken cancellationToken)
     {
         var ours = (await ProcessesAsync(host, cancellationToken)).Where(p => p.Program is "wireguard-go" or "meshfabric-agen").Select(p => p.Pid).ToArray();
@@ -100,6 +102,10 @@ public sealed class MeshLab : IAsyncDisposable
         }
 
         (await Command.RunAsync(["kill", $"-{signal}", .. ours], null, cancellationToken)).Checked($"{signal} to the gateway on {host}");
+        if (signal == "KILL")
+        {
+            await Until.TrueAsync(() => ours.All(pid => LabProcess.StartTime(int.Parse(pid, CultureInfo.InvariantCulture)) is null), TimeSpan.FromSeconds(30), $"the gateway on {host} to be gone", cancellationToken);
+        }
     }
 
     /// <summary>What runs in a host, by the first 15 characters of its name.</summary>

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace MeshFabric.Cli.Output;
+namespace MeshFabric.Contracts.Http;
 
-/// <summary>Figures as tables show them.</summary>
-static class Figures
+/// <summary>Figures as the API's clients show them to people.</summary>
+public static class Figures
 {
     static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -25,5 +25,14 @@ static class Figures
 
     public static string At(DateTimeOffset? time) => time is { } t ? t.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) : "";
 
-    public static string Ago(DateTimeOffset? time, DateTimeOffset now) => time is { } t ? $"{Duration.Text(now > t ? now - t : TimeSpan.Zero)} ago" : "never";
+    public static string Ago(DateTimeOffset? time, DateTimeOffset now) => time is { } t ? $"{Duration(now > t ? now - t : TimeSpan.Zero)} ago" : "never";
+
+    public static string Duration(TimeSpan duration) => duration switch
+    {
+        { TotalSeconds: < 10 } => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalSeconds:0.#}s"),
+        { TotalMinutes: < 1 } => $"{(int)duration.TotalSeconds}s",
+        { TotalHours: < 1 } => $"{duration.Minutes}m{duration.Seconds}s",
+        { TotalDays: < 1 } => $"{duration.Hours}h{duration.Minutes}m",
+        _ => $"{(int)duration.TotalDays}d{duration.Hours}h",
+    };
 }
