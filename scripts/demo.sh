@@ -93,6 +93,7 @@ up() {
   cat <<T
 
 It stays up.
+  dashboard   $url  (sign in with the token below; the certificate is of the demo's own CA, which no browser knows)
   API         $url  (CA: $dir/control/pki/ca.crt; token: $dir/control/admin.token)
   try         out/mfctl status | out/mfctl ping aurora cirrus | out/mfctl explain cirrus/gw1 | out/mfctl ipam allocations
 T

@@ -26,7 +26,7 @@ sealed class Cli
         Command[] commands =
         [
             LoginCommand.Create(this), LogoutCommand.Create(this), WhoAmICommand.Create(this), ContextCommands.Create(this),
-            StatusCommand.Create(this), ClusterCommands.Create(this), GatewayCommands.Create(this), TunnelCommands.Create(this), TopologyCommands.Create(this), IpamCommands.Create(this),
+            StatusCommand.Create(this), ClusterCommands.Create(this), GatewayCommands.Create(this), TunnelCommands.Create(this), LinkCommands.Create(this), TopologyCommands.Create(this), IpamCommands.Create(this),
             ApplyCommands.Apply(this), ApplyCommands.Diff(this),
             TokenCommands.Create(this), ApiTokenCommands.Create(this),
             PingCommand.Create(this), VerifyCommand.Create(this), ExplainCommand.Create(this), EventsCommand.Create(this),

@@ -29,7 +29,8 @@ public sealed record MapLayout(bool HasCards, IReadOnlyList<MapPlace> Places, IR
     {
         var ordered = clusters.OrderBy(c => c.Spec.Provider, StringComparer.Ordinal).ThenBy(c => c.Spec.Region, StringComparer.Ordinal).ThenBy(c => c.Metadata.Name, StringComparer.Ordinal).ToList();
         var cards = ordered.Count <= MostCards;
-        var (radiusX, radiusY) = cards ? (CenterX - (CardWidth / 2.0) - 10, CenterY - (CardHeight / 2.0) - 30) : (CenterX - 240, CenterY - 110);
+        // Around points there is room for the longest name, where names are shown, and for the names of the groups.
+        var (radiusX, radiusY) = cards ? (CenterX - (CardWidth / 2.0) - 10, CenterY - (CardHeight / 2.0) - 30) : ordered.Count <= MostNames ? (CenterX - 240, CenterY - 170) : (CenterX - 150, CenterY - 90);
         var slots = Slots(ordered, cards ? 0 : 1);
         var total = slots.Count == 0 ? 1 : slots[^1].End;
         var places = slots.Select(s =>
@@ -84,11 +85,11 @@ public sealed record MapLayout(bool HasCards, IReadOnlyList<MapPlace> Places, IR
 
     static List<MapGroup> Around(List<MapPlace> places, double radiusX, double radiusY)
     {
-        const double Outside = 100;
+        var outside = places.Count <= MostNames ? 150 : 50;
         return places.GroupBy(p => (p.Cluster.Spec.Provider, p.Cluster.Spec.Region)).Select(g =>
         {
             var angle = (g.First().Angle + g.Last().Angle) / 2;
-            return new MapGroup(g.Key.Provider, g.Key.Region, CenterX + ((radiusX + Outside + 40) * Math.Cos(angle)), CenterY + ((radiusY + Outside - 10) * Math.Sin(angle)));
+            return new MapGroup(g.Key.Provider, g.Key.Region, CenterX + ((radiusX + outside + 20) * Math.Cos(angle)), CenterY + ((radiusY + outside - 15) * Math.Sin(angle)));
         }).ToList();
     }
 }

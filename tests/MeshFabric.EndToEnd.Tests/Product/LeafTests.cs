@@ -78,6 +78,24 @@ public sealed class LeafTests
             await flows.GoOnAsync(Limit, "as a leaf again", Cancellation, answers: 50);
             await mesh.ConnectedAsync(Cancellation);
 
+            // What goes by tunnels of its own needs no gateway of its cluster, not even one.
+            await NothingIsLostAsync(async () =>
+            {
+                foreach (var gateway in new[] { "aurora-n1", "aurora-n2" })
+                {
+                    await mesh.SignalGatewayAsync(gateway, "KILL", Cancellation);
+                }
+
+                await flows.GoOnAsync(Limit, "without any gateway of its cluster", Cancellation, answers: 200);
+            });
+            foreach (var gateway in new[] { "aurora-n1", "aurora-n2" })
+            {
+                await mesh.StartAgentAsync(gateway, apis[0], gateways: 2, Cancellation);
+            }
+
+            await mesh.ConnectedAsync(Cancellation);
+            await DirectAsync(mesh, "aurora-n3", "site-gw1", direct: true);
+
             await NothingIsLostAsync(async () =>
             {
                 await mesh.MfctlAsync(Cancellation, "cluster", "set", "aurora", "--granularity", "gateway");

@@ -1,4 +1,5 @@
 using System.Net;
+using MeshFabric.Lab.Control;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Traffic;
 using MeshFabric.TestKit;
@@ -252,6 +253,25 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         Assert.Contains("meshfabric_wireguard_info{implementation=\"userspace\"", metrics, StringComparison.Ordinal);
         Assert.False(await mesh.SucceedsAsync("aurora-gw1", "curl -fsS http://127.0.0.1:9586/status"));
         Assert.True(await mesh.SucceedsAsync("aurora-gw1", "curl -fsS http://127.0.0.1:9586/readyz"));
+    }
+
+    /// <summary>With all the files that it needs, wherever the program is started.</summary>
+    [Fact]
+    public async Task The_dashboard_comes_with_the_control_service()
+    {
+        var (url, token) = (ControlPlane.Url, mesh.Mesh.Control.AdminTokenFile);
+        Assert.Contains("API token", await mesh.Lab.ShellAsync("laptop-gw1", $"curl -kfsS {url}sign-in", Cancellation), StringComparison.Ordinal);
+        foreach (var file in new[] { "_framework/blazor.web.js", "_content/MudBlazor/MudBlazor.min.css", "_content/MudBlazor/MudBlazor.min.js", "_content/MeshFabric.Dashboard/dashboard.css", "_content/MeshFabric.Dashboard/dashboard.js" })
+        {
+            Assert.Equal("200", await mesh.Lab.ShellAsync("laptop-gw1", $"curl -ks -o /dev/null -w '%{{http_code}}' {url}{file}", Cancellation));
+        }
+
+        Assert.Equal($"302 {url}sign-in?return=%2F", await mesh.Lab.ShellAsync("laptop-gw1", $"curl -ks -o /dev/null -w '%{{http_code}} %{{redirect_url}}' {url}", Cancellation));
+        var page = await mesh.Lab.ShellAsync("control", $$"""
+            cookie=$(curl -ks -D - -o /dev/null -H 'Sec-Fetch-Site: same-origin' --data-urlencode token@{{token}} {{url}}session | sed -n 's/^[Ss]et-[Cc]ookie: \([^;]*\).*/\1/p')
+            curl -kfsS -b "$cookie" {{url}}
+            """, Cancellation);
+        Assert.Contains("blazor.web.js", page, StringComparison.Ordinal);
     }
 
     Task<string> ConvergesAsync() => mesh.MfctlAsync("status", "--wait", "--timeout", "100");

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -45,11 +46,11 @@ public static class PodClient
 
     /// <summary>As <see cref="SeenAsAsync"/>, by UDP from a new socket; asks again every second, as TCP does.</summary>
     public static Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken) =>
-        SeenByUdpAsync(from, address, PodServers.HttpPort, 1, limit, cancellationToken);
+        SeenByUdpAsync(from, address, PodServers.HttpPort, attempt => Encoding.ASCII.GetBytes(attempt.ToString(CultureInfo.InvariantCulture)), limit, cancellationToken);
 
     /// <summary>As <see cref="SeenByUdpAsync(LabHost, IPAddress, TimeSpan, CancellationToken)"/>, of a pod of a container image (mfecho).</summary>
     public static Task<IPAddress?> SeenByContainerAsync(LabHost from, IPAddress address, TimeSpan limit, CancellationToken cancellationToken) =>
-        SeenByUdpAsync(from, address, PodServers.EchoPort, (byte)'?', limit, cancellationToken);
+        SeenByUdpAsync(from, address, PodServers.EchoPort, _ => "?"u8.ToArray(), limit, cancellationToken);
 
     /// <summary>Asks several addresses by UDP from one port, one after the other.</summary>
     /// <returns>Who answered each; null for nobody in time.</returns>
@@ -78,7 +79,8 @@ public static class PodClient
         return answers;
     }
 
-    static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, int port, byte question, TimeSpan limit, CancellationToken cancellationToken)
+    // Each attempt says something else, and so is answered by something else: of IPv6 wireguard-go loses whatever has a checksum of 0 (docs/wireguard.md), as often as it is sent.
+    static async Task<IPAddress?> SeenByUdpAsync(LabHost from, IPAddress address, int port, Func<int, byte[]> question, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var socket = NamespaceSocket.Open(from, address.AddressFamily, SocketType.Dgram);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -88,12 +90,13 @@ public static class PodClient
         {
             await socket.ConnectAsync(new IPEndPoint(address, port), timeout.Token);
             var answered = socket.ReceiveAsync(answer, timeout.Token).AsTask();
+            var attempt = 0;
             do
             {
-                await socket.SendAsync(new[] { question }, timeout.Token);
+                await socket.SendAsync(question(++attempt), timeout.Token);
             }
             while (await Task.WhenAny(answered, Task.Delay(TimeSpan.FromSeconds(1), timeout.Token)) != answered);
-            return IPAddress.Parse(Encoding.ASCII.GetString(answer, 0, await answered));
+            return IPAddress.Parse(Encoding.ASCII.GetString(answer, 0, await answered).Split(' ')[0]);
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {

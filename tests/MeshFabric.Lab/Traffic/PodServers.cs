@@ -74,7 +74,7 @@ public sealed class PodServers : IAsyncDisposable
         listener.Listen(128);
         _loops.Add(Quietly(AcceptAsync(listener)));
         _loops.Add(Quietly(EchoAsync(echo, new IPEndPoint(any, 0), (buffer, received, _) => buffer.AsMemory(0, received))));
-        _loops.Add(Quietly(EchoAsync(mirror, new IPEndPoint(any, 0), (_, _, from) => Encoding.ASCII.GetBytes(from.Address.ToString()))));
+        _loops.Add(Quietly(EchoAsync(mirror, new IPEndPoint(any, 0), (buffer, received, from) => Encoding.ASCII.GetBytes($"{from.Address} {Encoding.ASCII.GetString(buffer, 0, received)}"))));
     }
 
     async Task AcceptAsync(Socket listener)

@@ -103,6 +103,8 @@ public sealed class PagingTests(PostgresServer postgres) : IAsyncLifetime
     [InlineData("/api/v1/clusters?limit=99999999999", "limit")]
     [InlineData("/api/v1/clusters?label=nolabel", "label")]
     [InlineData("/api/v1/tunnels?state=fine", "state")]
+    [InlineData("/api/v1/tunnels?peer=aurora", "peer")]
+    [InlineData("/api/v1/links?state=connected&state=fine", "state")]
     [InlineData("/api/v1/events?wait=26", "wait")]
     [InlineData("/api/v1/events?tail=0", "tail")]
     public async Task A_query_that_cannot_be_used_is_refused_by_the_parameter_s_name(string path, string parameter)

@@ -32,6 +32,7 @@ public sealed class RoleTests(PostgresServer postgres) : IAsyncLifetime
         ["POST /api/v1/manifests/apply"] = "operator",
         ["GET /api/v1/tunnels"] = "viewer",
         ["GET /api/v1/tunnels/{name}"] = "viewer",
+        ["GET /api/v1/links"] = "viewer",
         ["GET /api/v1/prefixes"] = "viewer",
         ["GET /api/v1/address-pools"] = "viewer",
         ["GET /api/v1/address-conflicts"] = "viewer",
