@@ -10,7 +10,7 @@ declare -A group=(
   [cni]="iptables ipset conntrack containernetworking-plugins"
   [bench]="iperf3 nebula ethtool"
   [kernel]="qemu-system-x86 busybox-static cpio kmod xz-utils"
-  [browser]="chromium chromium-driver"
+  [browser]="chromium fonts-dejavu-core"
 )
 # Packages that are taken from backports: wireguard-go of bookworm has a quarter of the throughput, QEMU 7.2 corrupts newer guests.
 backports="wireguard-go qemu-system-x86"
