@@ -37,7 +37,7 @@ test-kernel: ## The WireGuard library against the kernel's own WireGuard, in QEM
 chaos: ## Breaks things in random order and asks after each what must hold (SEED=1 STEPS=200; part of `make test` with a few steps)
 	@CHAOS_SEED=$(SEED) CHAOS_STEPS=$(STEPS) scripts/chaos.sh
 
-bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts|drift|nodes|leaves|failover|gateways|hubs|devices|rotation|nat, ROUNDS=N)
+bench: ## Measures against peers on the same path and writes docs/benchmarks.md (ONLY=throughput|remap|join|planner|facts|drift|nodes|leaves|failover|gateways|hubs|devices|rotation|cutoff|nat, ROUNDS=N)
 	@scripts/bench.sh $(ONLY)
 
 lab: packages build ## A lab of three joined clusters that stays up to play with (KUBERNETES=yes: with real API servers)

@@ -10,7 +10,6 @@ using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
-using MudBlazor;
 using MudBlazor.Services;
 
 namespace MeshFabric.Dashboard;
@@ -21,15 +20,19 @@ public static class DashboardSetup
     /// <summary>Everything is this service's own, scripts are files of it, and no other site may frame it. Components set styles by attributes.</summary>
     const string ContentPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'; object-src 'none'";
 
+    /// <summary>Where pages have their sockets.</summary>
+    const string Circuits = "/_blazor";
+
     /// <param name="certificate">What the service shows its callers.</param>
     public static IServiceCollection AddMeshDashboard(this IServiceCollection services, Func<IServiceProvider, X509Certificate2> certificate)
     {
         services.AddRazorComponents().AddInteractiveServerComponents();
-        services.AddMudServices(mud => mud.SnackbarConfiguration.PositionClass = Defaults.Classes.Position.BottomRight);
+        services.AddMudServices();
         services.AddCascadingAuthenticationState();
         // It protects what a page carries between this process and a browser; a page that outlives the process is loaded anew.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddSingleton(provider => new OwnApi(provider.GetRequiredService<IServer>(), () => certificate(provider)));
+        services.AddSingleton<MeshPictures>();
         services.AddScoped<MeshWatch>();
         services.AddScoped<Preferences>();
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SessionAuthentication>(Session.SchemeName, null);
@@ -60,12 +63,20 @@ public static class DashboardSetup
 
             return Task.CompletedTask;
         });
+        if (context.Request.Path.StartsWithSegments(Circuits) && !Session.IsFromHere(context.Request))
+        {
+            // Browsers send cookies with the sockets of any page of the same site; another page there is not ours.
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+
         await next(context);
         if (context.Response is { StatusCode: StatusCodes.Status404NotFound, HasStarted: false } && HttpMethods.IsGet(context.Request.Method)
             && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal) && !context.Request.Path.StartsWithSegments(Api.Prefix))
         {
             // A page that comes with 404 is not rendered, for that is how pages say that there is nothing to render.
             context.Response.StatusCode = StatusCodes.Status200OK;
+            context.Items[SessionAuthentication.AskedFor] = $"{context.Request.Path}{context.Request.QueryString}";
             context.Request.Path = "/not-found";
             context.SetEndpoint(null);
             context.Request.RouteValues.Clear();

@@ -17,13 +17,13 @@ sealed class FailoverBenchmark : IBenchmark
     const int Connections = 4;
     static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    static readonly string[] Harms = ["killed", "stopped", "uplink_cut", "forwarding_off"];
+    static readonly string[] Harms = ["killed", "stopped", "uplink_cut", "forwarding_off", "firewall_drops"];
 
     public string Name => "failover";
 
     public string Description =>
         "Two clusters with the state of flannel (host-gw), two gateways each; eight UDP flows, 100 packets a second each, between pods of workers, so that both gateways carry some, and there for three seconds: agents probe what carries traffic ten times a second, and see within two seconds that it does. Then on one gateway agent and wireguard-go are killed, or stopped (SIGSTOP: the kernel goes on and answers pings), " +
-        "its uplink is cut, or its forwarding is switched off. Each fault has so many rounds; a round's loss is the longest time that any of the flows was without an answer, less the 10 ms between packets; then the gateway comes back. In every second round control service, PostgreSQL and RabbitMQ are killed before, and come back after the gateway has been started. Four TCP connections stand from the beginning to the end: tcp_resets counts those that broke.";
+        "its uplink is cut, its forwarding is switched off (which its agent mends), or somebody's firewall drops what it should hand on (which nobody mends). Each fault has so many rounds; a round's loss is the longest time that any of the flows was without an answer, less the 10 ms between packets; then the gateway comes back. In every second round control service, PostgreSQL and RabbitMQ are killed before, and come back after the gateway has been started. Four TCP connections stand from the beginning to the end, and talk all the time: tcp_resets counts those that broke.";
 
     public async Task<IReadOnlyList<Figure>> RunAsync(BenchmarkContext context, CancellationToken cancellationToken)
     {
@@ -47,8 +47,7 @@ sealed class FailoverBenchmark : IBenchmark
                     await mesh.Control.Kill9Async(cancellationToken);
                 }
 
-                lost.Add(await RoundAsync(mesh, harm, cancellationToken));
-                await connections.CountBrokenAsync(Limit, cancellationToken);
+                lost.Add(await RoundAsync(mesh, connections, harm, cancellationToken));
                 await UndoAsync(mesh, b, harm, withoutControl, cancellationToken);
                 context.Say(string.Create(CultureInfo.InvariantCulture, $"{harm}, round {round + 1} of {context.Rounds}{(withoutControl ? " without control" : "")}: {lost[^1]:0.00} s lost; {clock.Elapsed.TotalSeconds:0} s in all"));
             }
@@ -62,14 +61,18 @@ sealed class FailoverBenchmark : IBenchmark
         return figures;
     }
 
-    static async Task<double> RoundAsync(NodeMesh mesh, string harm, CancellationToken cancellationToken)
+    static async Task<double> RoundAsync(NodeMesh mesh, LastingConnections connections, string harm, CancellationToken cancellationToken)
     {
+        var recovered = false;
         await using var flows = PingFlows.BothWays(mesh.Lab.Topology["a-n3-p1"], mesh.Lab.Topology["b-n3-p1"], FlowPairs);
         // Else nothing is lost because nothing went there.
         await BothCarryAsync(mesh.Lab, cancellationToken);
         await flows.GoOnAsync(Limit, "before", cancellationToken, PingFlows.Settled);
+        var talking = connections.TalkAsync(Limit, () => Volatile.Read(ref recovered), cancellationToken);
         await HarmAsync(mesh, harm, cancellationToken);
         await flows.GoOnAsync(Limit, $"after {harm}", cancellationToken);
+        Volatile.Write(ref recovered, true);
+        await talking;
         return await flows.LossAsync();
     }
 
@@ -86,6 +89,7 @@ sealed class FailoverBenchmark : IBenchmark
         "killed" => mesh.SignalGatewayAsync(Gateway, "KILL", cancellationToken),
         "stopped" => mesh.SignalGatewayAsync(Gateway, "STOP", cancellationToken),
         "uplink_cut" => mesh.Lab.ShellAsync("b-lan", "ip link set n2 down", cancellationToken),
+        "firewall_drops" => mesh.Lab.ShellAsync(Gateway, "nft 'table inet careless { chain forward { type filter hook forward priority -200; iifname \"mf*\" drop; }; }'", cancellationToken),
         _ => mesh.Lab.ShellAsync(Gateway, "echo 0 >/proc/sys/net/ipv4/ip_forward", cancellationToken),
     };
 
@@ -101,6 +105,9 @@ sealed class FailoverBenchmark : IBenchmark
                 break;
             case "uplink_cut":
                 await mesh.Lab.ShellAsync("b-lan", "ip link set n2 up", cancellationToken);
+                break;
+            case "firewall_drops":
+                await mesh.Lab.ShellAsync(Gateway, "nft delete table inet careless", cancellationToken);
                 break;
         }
 

@@ -2,7 +2,7 @@ using System.CommandLine;
 using MeshFabric.Bench;
 using MeshFabric.Lab.Processes;
 
-IBenchmark[] all = [new ThroughputBenchmark(), new RemapBenchmark(), new JoinBenchmark(), new PlannerBenchmark(), new FactsBenchmark(), new DriftBenchmark(), new NodesBenchmark(), new LeavesBenchmark(), new FailoverBenchmark(), new GatewaysBenchmark(), new HubsBenchmark(), new DevicesBenchmark(), new RotationBenchmark(), new NatBenchmark()];
+IBenchmark[] all = [new ThroughputBenchmark(), new RemapBenchmark(), new JoinBenchmark(), new PlannerBenchmark(), new FactsBenchmark(), new DriftBenchmark(), new NodesBenchmark(), new LeavesBenchmark(), new FailoverBenchmark(), new GatewaysBenchmark(), new HubsBenchmark(), new DevicesBenchmark(), new RotationBenchmark(), new CutOffBenchmark(), new NatBenchmark()];
 var names = new Argument<string[]>("name") { Description = $"Which to run (default: all): {string.Join(", ", all.Select(b => b.Name))}", Arity = ArgumentArity.ZeroOrMore };
 names.AcceptOnlyFromAmong([.. all.Select(b => b.Name)]);
 var programs = new Option<string>("--programs") { Description = "Directory with the product's programs", DefaultValueFactory = _ => "out" };

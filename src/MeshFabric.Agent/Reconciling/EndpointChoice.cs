@@ -7,7 +7,8 @@ namespace MeshFabric.Agent.Reconciling;
 /// <summary>Where a device dials one peer. Pure: time is handed in.</summary>
 /// <remarks>
 /// The side that initiates dials its candidates in turn. The other side waits to be dialled and learns the address from that; if nothing
-/// comes it dials as well, later, so that both do not start at the same instant.
+/// comes it dials as well, later, so that both do not start at the same instant. A session outlives the way that it was made by for minutes:
+/// where no answers come any more the other candidates are tried all the same, and the learned one among them.
 /// </remarks>
 public sealed class EndpointChoice
 {
@@ -18,21 +19,23 @@ public sealed class EndpointChoice
     IPEndPoint? _learned;
 
     /// <summary>The endpoint to want now; null leaves what the device knows.</summary>
-    public IPEndPoint? Choose(TunnelPeer peer, PeerState? state, DateTimeOffset now)
+    /// <param name="isDown">Probes by this tunnel were answered, and are no more.</param>
+    public IPEndPoint? Choose(TunnelPeer peer, PeerState? state, bool isDown, DateTimeOffset now)
     {
-        if (state is { LastHandshake: { } at, Endpoint: { } endpoint } && now - at < Tunnels.TunnelLiveness.HandshakeLifetime)
+        var isFresh = state is { LastHandshake: { } at, Endpoint: not null } && now - at < Tunnels.TunnelLiveness.HandshakeLifetime;
+        if (isFresh && !isDown)
         {
-            _learned = endpoint;
+            _learned = state!.Endpoint;
             _silentSince = null;
             return null;
         }
 
         _silentSince ??= now;
         var silent = now - _silentSince.Value;
-        if (_learned is not null && silent < PerCandidate)
+        if (silent < PerCandidate && (isFresh || _learned is not null))
         {
             // The device was made anew: whoever knew the way goes first, the far side will not notice for 15 s.
-            return _learned;
+            return isFresh ? null : _learned;
         }
 
         if (peer.Endpoints.Count == 0 || (!peer.Initiates && silent < AnswererPatience))
@@ -40,6 +43,13 @@ public sealed class EndpointChoice
             return null;
         }
 
-        return peer.Endpoints[(int)(silent / PerCandidate) % peer.Endpoints.Count].ToIPEndPoint();
+        var candidates = peer.Endpoints.Select(e => e.ToIPEndPoint()).ToList();
+        var tried = isFresh && _learned is not null ? candidates.IndexOf(_learned) : 0;
+        if (isFresh && _learned is not null && tried < 0)
+        {
+            candidates.Add(_learned);
+        }
+
+        return candidates[(tried + (int)(silent / PerCandidate)) % candidates.Count];
     }
 }

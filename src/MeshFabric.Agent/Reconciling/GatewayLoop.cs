@@ -105,7 +105,7 @@ public sealed partial class GatewayLoop(
         using var reconciler = host.Reconciler(backend, keys.Current, time);
         _reconciler = reconciler;
         using var paths = new PathFinder(() => host.PathSocket(time), keys.Current, time, log);
-        (_reconciler.Way, _reconciler.MtuOf) = (paths.Way, tunnels.MtuOf);
+        (_reconciler.Way, _reconciler.MtuOf, _reconciler.IsDown) = (paths.Way, tunnels.MtuOf, tunnels.IsDown);
         _reconciler.Keys = new TunnelKeys(secrets);
         _reconciler.OwnKey = device => keys.Of(_planes.Of(device));
         _paths = paths;

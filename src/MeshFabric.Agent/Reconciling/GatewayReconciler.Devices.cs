@@ -171,7 +171,7 @@ public sealed partial class GatewayReconciler
         }
 
         var way = Way(peer);
-        var endpoint = way ?? choice.Choose(peer, state, now);
+        var endpoint = way ?? choice.Choose(peer, state, IsDown(peer), now);
         var dials = peer.Initiates || (endpoint is not null && way is null) || state is { PersistentKeepaliveSeconds: > 0 };
         return new PeerConfig(peer.PublicKey, Keys.Of(near, peer, state, now), endpoint ?? KnownEndpoint(state), dials ? peer.KeepaliveSeconds : 0, peer.AllowedIps) { InsistsOnEndpoint = way is not null };
     }

@@ -45,6 +45,9 @@ public sealed partial class GatewayReconciler(IWireGuardBackend backend, ILinks 
     /// <summary>Where to send to peers that can be dialled no more than we can; null for those of which no way is known.</summary>
     public Func<TunnelPeer, IPEndPoint?> Way { get; set; } = _ => null;
 
+    /// <summary>The tunnel to a peer carried, and carries no more.</summary>
+    public Func<TunnelPeer, bool> IsDown { get; set; } = _ => false;
+
     public TunnelKeys Keys { get; set; } = new(null);
 
     /// <summary>Which of its own keys each of this gateway's devices is to have, by its name. From any thread.</summary>

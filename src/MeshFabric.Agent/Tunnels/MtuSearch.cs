@@ -23,7 +23,7 @@ public sealed class MtuSearch
     public const int LostMeansNo = 3;
 
     /// <summary>Between looks at the size in force, between tries of a search, and before larger ones are tried again.</summary>
-    public static readonly TimeSpan Look = TimeSpan.FromSeconds(5), Try = TimeSpan.FromMilliseconds(200), Again = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Look = TimeSpan.FromSeconds(5), Try = TimeSpan.FromMilliseconds(200), Again = TimeSpan.FromSeconds(20);
 
     // What ways have: jumbo frames, and the usual encapsulations below 1500.
     static readonly int[] Sizes = [Largest, 4000, 1920, Usual, 1412, 1392, 1380, 1372, 1340, 1320, 1300, 1280, 1240, 1220, Smallest];
@@ -54,7 +54,7 @@ public sealed class MtuSearch
             return null;
         }
 
-        if (!_searching && _refused is not null && now - _triedLarger >= Again)
+        if (!_searching && _refused is not null && now - _triedLarger >= Again * _seldom)
         {
             _refused = null;
         }

@@ -48,6 +48,9 @@ public sealed partial class TunnelWatch(TimeProvider time) : IDisposable
     /// <summary>The tunnel is connected, whatever is behind it: enough for a hub to hand on to others.</summary>
     public bool IsConnected(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && w.Liveness.State == TunnelState.Connected;
 
+    /// <summary>It carried, and carries no more.</summary>
+    public bool IsDown(TunnelPeer peer) => _watched.TryGetValue((peer.Cluster, peer.Gateway), out var w) && w.Liveness.State == TunnelState.Down;
+
     /// <summary>Whether it carries is known: false right after the agent's start, until the first answer or for as long as none may still come.</summary>
     public bool IsTold(NextHop hop) => _watched.TryGetValue((hop.Cluster, hop.Gateway), out var w) && (w.Liveness.State != TunnelState.Connecting || !w.Liveness.MayCarry) && (hop.Towards is not null || IsToldInside(w));
 

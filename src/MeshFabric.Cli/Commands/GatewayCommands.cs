@@ -30,7 +30,7 @@ static class GatewayCommands
 
     public static Command Create(Cli cli) => new MeshCommand("gateway", "Gateways: the hosts that end tunnels", "mfctl gateway list", "mfctl gateway get aurora/gw1")
     {
-        List(cli), Get(cli), Drain(cli, true), Drain(cli, false), Remove(cli),
+        List(cli), Get(cli), Set(cli), Drain(cli, true), Drain(cli, false), Remove(cli),
     };
 
     public static Argument<string> Name(Cli cli, string name = "gateway", string description = "CLUSTER/GATEWAY, such as aurora/gw1")
@@ -70,6 +70,32 @@ static class GatewayCommands
                 session.Note($"  {finding.Code}: {finding.Message} {finding.Hint}");
             }
 
+            return ExitCode.Ok;
+        }));
+        return command;
+    }
+
+    static Command Set(Cli cli)
+    {
+        var name = Name(cli);
+        var endpoints = new Option<string[]>("--endpoint") { HelpName = "ADDRESS:PORT", Description = "Where others dial it, with the port of its first tunnel device; repeat for several, in order of preference", Required = true };
+        var noWait = new Option<bool>("--no-wait") { Description = "Do not wait until all gateways know it" };
+        var command = new MeshCommand("set", "Say where a gateway is dialled: after a new public address, or to add a second one. Tunnels that answer go on as they are",
+            "mfctl gateway set aurora/gw1 --endpoint 203.0.113.7:51820",
+            "mfctl gateway set aurora/gw1 --endpoint 203.0.113.7:51820 --endpoint 198.51.100.7:51820")
+        {
+            name, endpoints, noWait,
+        };
+        command.SetAction(cli.Remote(async (session, cancellationToken) =>
+        {
+            var (cluster, gateway) = Split(session.Get(name));
+            await session.Client.UpdateGatewayAsync(cluster, gateway, new UpdateGateway(new UpdateGatewaySpec(null) { Endpoints = session.Get(endpoints) }), cancellationToken);
+            if (!session.Get(noWait))
+            {
+                await AppliedAsync(session, cancellationToken);
+            }
+
+            session.Printer.One(View, await session.Client.GetGatewayAsync(cluster, gateway, cancellationToken));
             return ExitCode.Ok;
         }));
         return command;

@@ -7,9 +7,7 @@ namespace MeshFabric.Cli.Commands;
 /// <summary><c>mfctl link</c>: all tunnels between two clusters, in one row.</summary>
 static class LinkCommands
 {
-    static readonly string[] States = ["connected", "degraded", "down", "unknown"];
-
-    static readonly View<LinkResource> View = new(l => $"link/{l.A}--{l.B}",
+    static readonly View<LinkResource> View = new(l => $"link/{l.A}/{l.B}",
         new("A", l => l.A),
         new("B", l => l.B),
         new("STATE", l => l.State),
@@ -26,13 +24,13 @@ static class LinkCommands
     static Command List(Cli cli)
     {
         var cluster = ClusterCommands.Filter(cli, "Only links of this cluster");
-        var states = new Option<string[]>("--state") { HelpName = "STATE", Description = $"Only links in this state, which may be repeated: {string.Join(", ", States)}" };
-        states.CompletionSources.Add(States);
+        var states = new Option<string[]>("--state") { HelpName = "STATE", Description = $"Only links in this state, which may be repeated: {string.Join(", ", LinkResource.States)}" };
+        states.CompletionSources.Add([.. LinkResource.States]);
         states.Validators.Add(result =>
         {
-            if (result.GetValue(states)?.FirstOrDefault(s => !States.Contains(s)) is { } wrong)
+            if (result.GetValue(states)?.FirstOrDefault(s => !LinkResource.States.Contains(s)) is { } wrong)
             {
-                result.AddError($"--state {wrong}: one of {string.Join(", ", States)} is needed");
+                result.AddError($"--state {wrong}: one of {string.Join(", ", LinkResource.States)} is needed");
             }
         });
         var command = new MeshCommand("list", "List pairs of clusters that the topology links, and how their tunnels are", "mfctl link list", "mfctl link list --cluster aurora", "mfctl link list --state degraded --state down -o json") { cluster, states };

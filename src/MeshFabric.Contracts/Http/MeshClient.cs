@@ -38,9 +38,14 @@ public sealed class MeshClient : IDisposable
 
     /// <param name="handler">Who is trusted is its matter; it is not disposed of.</param>
     /// <param name="token">As of the other.</param>
-    public MeshClient(HttpMessageHandler handler, Uri server, string token)
+    /// <param name="headers">Sent with every request.</param>
+    public MeshClient(HttpMessageHandler handler, Uri server, string token, params IEnumerable<KeyValuePair<string, string>> headers)
         : this(handler, ownsHandler: false, server, token, null)
     {
+        foreach (var (name, value) in headers)
+        {
+            _http.DefaultRequestHeaders.Add(name, value);
+        }
     }
 
     MeshClient(HttpMessageHandler handler, bool ownsHandler, Uri server, string token, TimeSpan? timeout)
@@ -104,6 +109,11 @@ public sealed class MeshClient : IDisposable
     /// <param name="states">Empty: in any.</param>
     public Task<IReadOnlyList<LinkResource>> ListLinksAsync(string? cluster, IReadOnlyList<string> states, CancellationToken cancellationToken) =>
         ListAsync<LinkResource>("links" + Query([("cluster", cluster), .. states.Select(s => ("state", (string?)s))]), cancellationToken);
+
+    /// <summary>As <see cref="ListLinksAsync"/>, but one page.</summary>
+    /// <param name="limit">1 to 500.</param>
+    public Task<Page<LinkResource>> FirstLinksAsync(string? cluster, IReadOnlyList<string> states, int limit, CancellationToken cancellationToken) =>
+        GetAsync<Page<LinkResource>>("links" + Query([("limit", $"{limit}"), ("cluster", cluster), .. states.Select(s => ("state", (string?)s))]), cancellationToken);
 
     public Task<ApiTokenResource> CreateApiTokenAsync(CreateApiToken body, CancellationToken cancellationToken) => PostAsync<ApiTokenResource>("api-tokens", body, cancellationToken);
 

@@ -16,17 +16,22 @@ public static class EventsApi
     {
         var group = api.MapGroup("").WithTags("Events");
         group.MapGet("/events", ListAsync).WithName("ListEvents")
-            .WithSummary("Events after ?after=SEQUENCE, oldest first; ?wait=SECONDS holds the answer until there is one; ?tail=N gives the newest N; ?subject= filters by its beginning, ?since=TIME (RFC 3339) by age");
+            .WithSummary("Events after ?after=SEQUENCE, oldest first; ?wait=SECONDS holds the answer until there is one; ?tail=N gives the newest N; ?subject= filters by its beginning, ?severity=info|warning|error by that, ?since=TIME (RFC 3339) by age");
         group.MapGet("/audit-records", AuditAsync).WithName("ListAuditRecords").RequireAuthorization(Roles.Admin)
             .WithSummary("Audit records after ?after=SEQUENCE, oldest first; ?tail=N gives the newest N");
     }
 
     static async Task<Page<EventResource>> ListAsync(
-        Paging paging, long? after, int? wait, int? tail, string? subject, string? since, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
+        Paging paging, long? after, int? wait, int? tail, string? subject, string? severity, string? since, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
     {
         if (wait is < 0 or > MaxWaitSeconds)
         {
             throw Refusal.Query("wait", $"a number of seconds from 0 to {MaxWaitSeconds} is needed");
+        }
+
+        if (severity is not (null or "info" or "warning" or "error"))
+        {
+            throw Refusal.Query("severity", "one of info, warning, error is needed");
         }
 
         var from = since is null ? DateTimeOffset.MinValue
@@ -35,7 +40,7 @@ public static class EventsApi
         var deadline = time.GetUtcNow().AddSeconds(wait ?? 0);
         while (true)
         {
-            var page = await ReadAsync(Settled(db).Where(e => e.At >= from && (subject == null || e.Subject.StartsWith(subject))), e => e.Sequence, paging, after, tail, e =>
+            var page = await ReadAsync(Settled(db).Where(e => e.At >= from && (subject == null || e.Subject.StartsWith(subject)) && (severity == null || e.Severity == severity)), e => e.Sequence, paging, after, tail, e =>
                 new EventResource(e.Sequence, e.At, e.Type, e.Severity, e.Subject, e.Actor, e.Message), e => e.Sequence, cancellationToken);
             if (page.Items.Count > 0 || time.GetUtcNow() >= deadline)
             {

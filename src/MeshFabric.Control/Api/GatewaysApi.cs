@@ -18,7 +18,7 @@ public static class GatewaysApi
         group.MapGet("/{cluster}/{name}/explanation", ExplainAsync).WithName("ExplainGateway")
             .WithSummary("What the gateway should run, what it was last seen running, and how they differ");
         group.MapPatch("/{cluster}/{name}", UpdateAsync).WithName("UpdateGateway").RequireAuthorization(Roles.Operator)
-            .WithSummary("Drains a gateway, or gives it its share again");
+            .WithSummary("Drains a gateway, or gives it its share again; says where others dial it");
         group.MapDelete("/{cluster}/{name}", RemoveAsync).WithName("RemoveGateway").RequireAuthorization(Roles.Operator);
     }
 
@@ -49,14 +49,29 @@ public static class GatewaysApi
     static async Task<GatewayResource> UpdateAsync(string cluster, string name, Body<UpdateGateway> body, HttpContext context, FactsStore facts, MeshDbContext db, TimeProvider time, CancellationToken cancellationToken)
     {
         var errors = new FieldErrors();
-        if (body.Value.Spec?.Drained is null)
+        var (drained, given) = (body.Value.Spec?.Drained, body.Value.Spec?.Endpoints);
+        if (drained is null && given is null)
         {
-            errors.Add("/spec/drained", "true or false is needed: it is all that can be changed");
+            errors.Add("/spec", "drained (true or false) or endpoints is needed: it is all that can be changed");
+        }
+
+        var endpoints = Fields.Endpoints(given, "/spec/endpoints", errors);
+        if (given is { Count: 0 })
+        {
+            errors.Add("/spec/endpoints", "at least one is needed: a gateway that can only dial out is enrolled without any");
         }
 
         errors.ThrowIfAny();
         var caller = TokenAuthentication.CallerOf(context);
-        await facts.ChangeAsync(change => GatewayChanges.DrainGatewayAsync(change, cluster, name, body.Value.Spec!.Drained!.Value, caller, cancellationToken), cancellationToken);
+        await facts.ChangeAsync(async change =>
+        {
+            if (given is not null)
+            {
+                await GatewayChanges.MoveGatewayAsync(change, cluster, name, endpoints, caller, cancellationToken);
+            }
+
+            return drained is null || (await GatewayChanges.DrainGatewayAsync(change, cluster, name, drained.Value, caller, cancellationToken)).Drained;
+        }, cancellationToken);
         var view = await MeshView.LoadAsync(db, time, cancellationToken);
         return view.Show(view.Gateway(cluster, name));
     }

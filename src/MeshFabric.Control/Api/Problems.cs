@@ -26,7 +26,16 @@ public static partial class Problems
             var asked = context.Request.Headers[RequestIdHeader].ToString();
             context.TraceIdentifier = RequestId().IsMatch(asked) ? asked : Guid.NewGuid().ToString("n");
             context.Response.Headers[RequestIdHeader] = context.TraceIdentifier;
-            context.Response.Headers.CacheControl = "no-store";
+            context.Response.OnStarting(() =>
+            {
+                // Files of the dashboard say themselves how long they may be kept.
+                if (context.Response.Headers.CacheControl.Count == 0)
+                {
+                    context.Response.Headers.CacheControl = "no-store";
+                }
+
+                return Task.CompletedTask;
+            });
             DatabasePatience.Limit(DatabaseLimit);
             try
             {

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using MeshFabric.Control.Meshing;
+using MeshFabric.Dashboard.Access;
 using MeshFabric.Persistence;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -38,8 +39,9 @@ public sealed class TokenAuthentication(IOptionsMonitor<AuthenticationSchemeOpti
     // Who uses a token is worth knowing to the minute, not a write per request.
     static readonly TimeSpan LastUsedPrecision = TimeSpan.FromMinutes(1);
 
+    /// <summary>Who asks, and from where: of what the dashboard asks for somebody, where they are.</summary>
     public static Caller CallerOf(HttpContext context) =>
-        new(context.User.Identity?.Name ?? "anonymous", context.TraceIdentifier, context.Connection.RemoteIpAddress?.ToString() ?? "");
+        new(context.User.Identity?.Name ?? "anonymous", context.TraceIdentifier, context.RequestServices.GetService<OwnApi>()?.ViewerOf(context.Request) ?? context.Connection.RemoteIpAddress?.ToString() ?? "");
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {

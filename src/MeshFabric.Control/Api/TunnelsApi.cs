@@ -25,9 +25,9 @@ public static class TunnelsApi
             throw Refusal.Query("state", $"one of {string.Join(", ", States)} is needed");
         }
 
-        if (peer is not null && cluster is null)
+        if (peer is not null && (cluster is null || peer == cluster))
         {
-            throw Refusal.Query("peer", "needs ?cluster= beside it");
+            throw Refusal.Query("peer", "needs ?cluster= beside it, which is another one");
         }
 
         var view = await MeshView.LoadAsync(db, time, cancellationToken);

@@ -111,6 +111,29 @@ public static class GatewayChanges
         return gateway;
     }
 
+    /// <summary>Says where others dial a gateway from now on: its address changed, or another one leads to it as well. Sessions go on for as long as they answer.</summary>
+    public static async Task MoveGatewayAsync(FactsChange change, string cluster, string name, IReadOnlyList<UdpEndpoint> endpoints, Caller caller, CancellationToken cancellationToken)
+    {
+        var row = await change.ClusterAsync(cluster, cancellationToken);
+        var gateway = row.Gateways.Find(g => g.Name == name) ?? throw Refusal.NotFound("gateway", $"{cluster}/{name}");
+        if (gateway.Endpoints.Count == 0)
+        {
+            throw Refusal.Conflict("gateway-outbound-only", $"Gateway {cluster}/{name} was enrolled as one that can only dial out, and finds its ways by itself. Remove it and join it again with --endpoint for it to be dialled.");
+        }
+
+        var texts = endpoints.Select(e => e.ToString()).Distinct().ToList();
+        if (gateway.Endpoints.SequenceEqual(texts))
+        {
+            return;
+        }
+
+        var before = FactsChange.Json(gateway.ToFacts());
+        gateway.Endpoints = texts;
+        change.Touch(row);
+        change.Event("gateway-moved", "info", $"gateway/{cluster}/{name}", caller.Actor, $"Gateway {name} of {cluster} is dialled at {string.Join(", ", texts)} from now on.");
+        change.Audit(caller, "gateway.update", $"gateway/{cluster}/{name}", before, FactsChange.Json(gateway.ToFacts()));
+    }
+
     public static async Task<string> RemoveGatewayAsync(FactsChange change, string cluster, string name, Caller caller, CancellationToken cancellationToken)
     {
         var row = await change.ClusterAsync(cluster, cancellationToken);

@@ -53,22 +53,19 @@ public static class TunnelFigures
                    count(*) FILTER (WHERE near = 'Connected' AND far = 'Connected')::int AS "Connected",
                    count(*) FILTER (WHERE near = 'Down' OR far = 'Down')::int AS "Down",
                    count(*) FILTER (WHERE near = 'Connected' AND far = 'Connected' AND relay IS NOT NULL)::int AS "Relayed",
-                   min(rtt) AS "RttSeconds",
-                   max(loss) FILTER (WHERE near = 'Connected' AND far = 'Connected') AS "LossRatio"
+                   min(least(near_rtt, far_rtt)) AS "RttSeconds",
+                   max(greatest(near_loss, far_loss)) FILTER (WHERE near = 'Connected' AND far = 'Connected') AS "LossRatio"
             FROM (
-                SELECT ca.name AS a, cb.name AS b,
-                       CASE WHEN ga.last_seen >= {heardSince} THEN ra.state END AS near,
-                       CASE WHEN gb.last_seen >= {heardSince} THEN rb.state END AS far,
-                       coalesce(ra.report ->> 'relay', rb.report ->> 'relay') AS relay,
-                       (ra.report ->> 'roundTripSeconds')::float8 AS rtt,
-                       (ra.report ->> 'lossRatio')::float8 AS loss
-                FROM tunnel_reports ra
-                JOIN gateways ga ON ga.id = ra.gateway_id
+                SELECT ca.name AS a, cb.name AS b, ra.state AS near, rb.state AS far, coalesce(ra.report ->> 'relay', rb.report ->> 'relay') AS relay,
+                       (ra.report ->> 'roundTripSeconds')::float8 AS near_rtt, (rb.report ->> 'roundTripSeconds')::float8 AS far_rtt,
+                       (ra.report ->> 'lossRatio')::float8 AS near_loss, (rb.report ->> 'lossRatio')::float8 AS far_loss
+                FROM gateways ga
                 JOIN clusters ca ON ca.id = ga.cluster_id
-                JOIN clusters cb ON cb.name = ra.peer_cluster AND cb.name COLLATE "C" > ca.name COLLATE "C"
-                JOIN gateways gb ON gb.cluster_id = cb.id AND gb.name = ra.peer_gateway
-                LEFT JOIN tunnel_reports rb ON rb.gateway_id = gb.id AND rb.peer_cluster = ca.name AND rb.peer_gateway = ga.name
-                WHERE {cluster}::text IS NULL OR ca.name = {cluster} OR cb.name = {cluster}
+                JOIN clusters cb ON cb.name COLLATE "C" > ca.name COLLATE "C"
+                JOIN gateways gb ON gb.cluster_id = cb.id
+                LEFT JOIN tunnel_reports ra ON ra.gateway_id = ga.id AND ra.peer_cluster = cb.name AND ra.peer_gateway = gb.name AND ga.last_seen >= {heardSince}
+                LEFT JOIN tunnel_reports rb ON rb.gateway_id = gb.id AND rb.peer_cluster = ca.name AND rb.peer_gateway = ga.name AND gb.last_seen >= {heardSince}
+                WHERE ({cluster}::text IS NULL OR ca.name = {cluster} OR cb.name = {cluster}) AND (ra.gateway_id IS NOT NULL OR rb.gateway_id IS NOT NULL)
             ) AS tunnel
             GROUP BY a, b
             """).ToListAsync(cancellationToken);

@@ -95,7 +95,8 @@ public static class ControlHost
         services.AddAuthentication(TokenAuthentication.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.SchemeName, null);
         Roles.AddPolicies(services.AddAuthorizationBuilder());
-        services.AddMeshDashboard(provider => PkiDirectory.Load(provider.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control));
+        services.AddSingleton(provider => new ServerCertificate(PkiDirectory.Load(provider.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control)));
+        services.AddMeshDashboard(provider => provider.GetRequiredService<ServerCertificate>().Certificate);
         services.AddEnrolmentLimit();
         services.ConfigureHttpJsonOptions(json => MeshJson.Apply(json.SerializerOptions));
         services.AddOpenApi("v1", OpenApiDescription.Configure);
@@ -118,9 +119,12 @@ public static class ControlHost
             {
                 if (uri.Scheme == "https")
                 {
-                    listen.UseHttps(PkiDirectory.Load(kestrel.ApplicationServices.GetRequiredService<IOptions<PkiOptions>>().Value.Directory, PkiDirectory.Control));
+                    listen.UseHttps(kestrel.ApplicationServices.GetRequiredService<ServerCertificate>().Certificate);
                 }
             });
         }
     }
 }
+
+/// <summary>What this process shows its callers, from its start to its end.</summary>
+sealed record ServerCertificate(System.Security.Cryptography.X509Certificates.X509Certificate2 Certificate);

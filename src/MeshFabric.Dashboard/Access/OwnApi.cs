@@ -1,17 +1,24 @@
 using System.Net;
 using System.Net.Security;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using MeshFabric.Contracts.Http;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
 
 namespace MeshFabric.Dashboard.Access;
 
 /// <summary>The REST API of this very service, asked as anybody would: the dashboard can do nothing that the API does not let the token do.</summary>
 public sealed class OwnApi : IDisposable
 {
+    const string ViewerHeader = "X-MeshFabric-Viewer";
+
     readonly IServer _server;
     readonly SocketsHttpHandler _handler;
+
+    // Nobody else can say for whom they ask: it never leaves this process but over its own loopback connections.
+    readonly string _secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
     /// <param name="certificate">What this service shows its callers: over loopback no name of it is asked for, so the certificate itself is.</param>
     public OwnApi(IServer server, Func<X509Certificate2> certificate)
@@ -27,8 +34,13 @@ public sealed class OwnApi : IDisposable
         };
     }
 
+    /// <summary>Where the person is for whom the dashboard asks; null when it is not the dashboard that asks.</summary>
+    public string? ViewerOf(HttpRequest request) =>
+        request.Headers[ViewerHeader].ToString().Split(' ') is [var secret, var address] && CryptographicOperations.FixedTimeEquals(System.Text.Encoding.ASCII.GetBytes(secret), System.Text.Encoding.ASCII.GetBytes(_secret)) ? address : null;
+
     /// <summary>A client that asks with a token; connections are shared.</summary>
-    internal MeshClient For(string token) => new(_handler, Address(), token);
+    /// <param name="viewer">Where the person is for whom it asks.</param>
+    internal MeshClient For(string token, string viewer) => new(_handler, Address(), token, [new(ViewerHeader, $"{_secret} {viewer}")]);
 
     public void Dispose() => _handler.Dispose();
 

@@ -1,19 +1,23 @@
 using MeshFabric.Contracts.Http;
 using MeshFabric.Dashboard.Access;
 using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.Extensions.Logging;
 
 namespace MeshFabric.Dashboard.Live;
 
-/// <summary>Keeps one viewer's picture of the mesh fresh: all that one shows at a time comes from the same picture.</summary>
-public sealed class MeshWatch(OwnApi api, AuthenticationStateProvider authentication, TimeProvider time) : IAsyncDisposable
+/// <summary>Keeps one viewer's picture of the mesh fresh, and ends with their token.</summary>
+public sealed partial class MeshWatch(OwnApi api, MeshPictures pictures, AuthenticationStateProvider authentication, TimeProvider time, ILogger<MeshWatch> log) : IAsyncDisposable
 {
     static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
-    static readonly string[] NotAsWanted = ["degraded", "down", "unknown"];
+
+    // Of a service that is slow to answer less is asked.
+    const int RestPerLook = 3;
 
     readonly CancellationTokenSource _ending = new();
     readonly SemaphoreSlim _soon = new(0, 1);
     Task? _watching;
     string? _focus;
+    bool _lookOnce;
 
     /// <summary>The picture, or one of its circumstances, is another one. Comes from no particular thread.</summary>
     public event Action? Changed;
@@ -30,13 +34,14 @@ public sealed class MeshWatch(OwnApi api, AuthenticationStateProvider authentica
     /// <summary>The token is none any more.</summary>
     public bool IsSignedOut { get; private set; }
 
+    /// <summary>The picture is held; only whether the token still is one is asked.</summary>
     public bool IsPaused { get; private set; }
 
     /// <summary>Asks the API by the viewer's token.</summary>
     public async Task<T> AskAsync<T>(Func<MeshClient, Task<T>> ask)
     {
         var session = Session.Of((await authentication.GetAuthenticationStateAsync()).User) ?? throw new InvalidOperationException("nobody is signed in");
-        using var client = api.For(session.Token);
+        using var client = api.For(session.Token, session.Address);
         return await ask(client);
     }
 
@@ -55,6 +60,7 @@ public sealed class MeshWatch(OwnApi api, AuthenticationStateProvider authentica
         if (_focus != cluster)
         {
             _focus = cluster;
+            _lookOnce = true;
             Hurry();
         }
     }
@@ -79,36 +85,54 @@ public sealed class MeshWatch(OwnApi api, AuthenticationStateProvider authentica
         }
     }
 
+    // Ends with the viewer or their token, and by nothing else.
     async Task WatchAsync()
     {
-        try
+        while (!IsSignedOut && !_ending.IsCancellationRequested)
         {
-            while (!IsSignedOut)
+            var began = time.GetTimestamp();
+            try
             {
-                if (!IsPaused)
-                {
-                    await LookAsync(_ending.Token);
-                    Changed?.Invoke();
-                }
-
-                using var until = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
-                var period = Task.Delay(Period, time, until.Token);
-                await Task.WhenAny(period, _soon.WaitAsync(until.Token));
-                await until.CancelAsync();
-                _ending.Token.ThrowIfCancellationRequested();
+                await LookAsync(_ending.Token);
+                Changed?.Invoke();
+                await RestAsync(time.GetElapsedTime(began));
+            }
+            catch (OperationCanceledException) when (_ending.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                Missed("the dashboard failed; the control service's log has the rest");
+                LogFailed(log, e);
+                await Task.Delay(Period, time, _ending.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
-        catch (OperationCanceledException)
-        {
-            // The viewer has gone.
-        }
+    }
+
+    async Task RestAsync(TimeSpan took)
+    {
+        var rest = took * RestPerLook > Period ? took * RestPerLook : Period;
+        using var until = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
+        await Task.WhenAny(Task.Delay(rest, time, until.Token), _soon.WaitAsync(until.Token));
+        await until.CancelAsync();
+        _ending.Token.ThrowIfCancellationRequested();
     }
 
     async Task LookAsync(CancellationToken cancellationToken)
     {
         try
         {
-            Picture = await AskAsync(client => PictureAsync(client, _focus, cancellationToken));
+            if (IsPaused && !_lookOnce)
+            {
+                await AskAsync(client => client.GetCallerAsync(cancellationToken));
+            }
+            else
+            {
+                _lookOnce = false;
+                Picture = await AskAsync(client => PictureAsync(client, _focus, cancellationToken));
+            }
+
             (StaleSince, Trouble) = (null, "");
         }
         catch (MeshApiException e)
@@ -126,15 +150,13 @@ public sealed class MeshWatch(OwnApi api, AuthenticationStateProvider authentica
 
     async Task<MeshPicture> PictureAsync(MeshClient client, string? focus, CancellationToken cancellationToken)
     {
-        var mesh = await client.GetMeshAsync(cancellationToken);
-        var clusters = await client.ListAsync<ClusterResource>("clusters", cancellationToken);
-        var all = clusters.Count <= MeshPicture.MostWithAllLinks;
-        var links = await client.ListLinksAsync(null, all ? [] : NotAsWanted, cancellationToken);
-        if (!all && focus is not null && clusters.Any(c => c.Metadata.Name == focus))
-        {
-            links = [.. (await client.ListLinksAsync(focus, [], cancellationToken)).UnionBy(links, l => (l.A, l.B))];
-        }
-
-        return new MeshPicture(mesh, clusters, links, focus, all, time.GetUtcNow());
+        // The picture may be another viewer's; that this one may see it is their own token's matter.
+        await client.GetCallerAsync(cancellationToken);
+        var picture = await pictures.GetAsync(client, cancellationToken);
+        return picture.HasAllLinks || focus is null || picture.Clusters.All(c => c.Metadata.Name != focus) ? picture
+            : picture.With((await client.FirstLinksAsync(focus, [], MeshPicture.MostLinks, cancellationToken)).Items);
     }
+
+    [LoggerMessage(1701, LogLevel.Error, "A viewer's picture of the mesh failed")]
+    static partial void LogFailed(ILogger logger, Exception exception);
 }

@@ -4,9 +4,13 @@ using Microsoft.AspNetCore.Components;
 
 namespace MeshFabric.Dashboard.Parts;
 
-/// <summary>A view of the present picture: it is rendered anew with each.</summary>
+/// <summary>A view of the present picture, and of what it asks the API beside it: asked anew with each picture, and with each other address of the page.</summary>
 public abstract class WithPicture : ComponentBase, IDisposable
 {
+    readonly CancellationTokenSource _gone = new();
+    CancellationTokenSource _asking = new();
+    Task _refreshing = Task.CompletedTask;
+
     [Inject] public required MeshWatch Watch { get; init; }
 
     protected MeshPicture? Picture => Watch.Picture;
@@ -16,39 +20,67 @@ public abstract class WithPicture : ComponentBase, IDisposable
 
     public void Dispose()
     {
-        Watch.Changed -= OnChanged;
-        Ended();
+        Dispose(true);
         GC.SuppressFinalize(this);
+    }
+
+    protected virtual void Dispose(bool disposing)
+    {
+        Watch.Changed -= OnChanged;
+        _gone.Cancel();
+        _asking.Cancel();
     }
 
     protected override void OnInitialized() => Watch.Changed += OnChanged;
 
-    /// <summary>With each new picture, before it is rendered: for what a view asks the API beside it.</summary>
-    protected virtual Task RefreshAsync() => Task.CompletedTask;
+    protected override Task OnParametersSetAsync()
+    {
+        // What is on its way is the answer to something else.
+        _asking.Cancel();
+        _asking = new CancellationTokenSource();
+        return _refreshing = RefreshAsync(_asking.Token);
+    }
 
-    /// <returns>What was there before when the API refuses, or is away; <see cref="Refusal"/> says why.</returns>
-    protected async Task<T> AskAsync<T>(Func<MeshClient, Task<T>> ask, T before)
+    /// <summary>Asks the API for what this view shows beside the picture.</summary>
+    protected virtual Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <param name="take">Takes the answer; not called for one that nobody waits for any more.</param>
+    protected async Task AskAsync<T>(Func<MeshClient, Task<T>> ask, Action<T> take, CancellationToken cancellationToken)
     {
         try
         {
             var answer = await Watch.AskAsync(ask);
-            Refusal = null;
-            return answer;
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                take(answer);
+                Refusal = null;
+            }
         }
         catch (Exception e) when (e is MeshApiException or MeshUnreachableException)
         {
-            Refusal = e.Message;
-            return before;
+            Refusal = cancellationToken.IsCancellationRequested ? Refusal : e.Message;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The view has gone, or shows something else.
         }
     }
 
-    protected virtual void Ended()
+    void OnChanged() => _ = InvokeAsync(async () =>
     {
-    }
+        try
+        {
+            // One at a time: an API that is slow is not asked the more for it.
+            if (!Watch.IsPaused && _refreshing.IsCompleted && !_gone.IsCancellationRequested)
+            {
+                await (_refreshing = RefreshAsync(_asking.Token));
+            }
 
-    void OnChanged() => InvokeAsync(async () =>
-    {
-        await RefreshAsync();
-        StateHasChanged();
+            StateHasChanged();
+        }
+        catch (Exception e) when (!_gone.IsCancellationRequested)
+        {
+            await DispatchExceptionAsync(e);
+        }
     });
 }

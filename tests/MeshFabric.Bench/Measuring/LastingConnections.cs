@@ -25,6 +25,19 @@ sealed class LastingConnections : IAsyncDisposable
         return connections;
     }
 
+    /// <summary>Sends something through each, both ways, again and again, and counts those that break.</summary>
+    /// <param name="patience">As of <see cref="CountBrokenAsync"/>.</param>
+    /// <param name="isEnough">Asked between two turns.</param>
+    public async Task TalkAsync(TimeSpan patience, Func<bool> isEnough, CancellationToken cancellationToken)
+    {
+        do
+        {
+            await CountBrokenAsync(patience, cancellationToken);
+            await Task.Delay(10, cancellationToken);
+        }
+        while (!isEnough());
+    }
+
     /// <summary>Sends something through each, both ways.</summary>
     /// <param name="patience">How long it may take: what is lost is sent again by TCP.</param>
     public async Task CountBrokenAsync(TimeSpan patience, CancellationToken cancellationToken)

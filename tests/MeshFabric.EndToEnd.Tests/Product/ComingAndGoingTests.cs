@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using MeshFabric.Lab.Processes;
 using MeshFabric.Lab.Traffic;
@@ -47,6 +48,34 @@ public sealed class ComingAndGoingTests(JoinedMesh mesh) : IClassFixture<JoinedM
         Assert.DoesNotContain("drained", await mesh.MfctlAsync("gateway", "undrain", "aurora/gw1"), StringComparison.Ordinal);
         Assert.Equal(["mf0", "mf1"], await CarriersAsync("borealis-gw1", "10.10.0.0/16"));
         Assert.All(await flows.StopAsync(), r => Assert.True(r.Lost == 0, r.Told));
+    }
+
+    /// <summary>Its tunnels go on by the second address once the first one is dead; no session has to run out for that.</summary>
+    [Fact]
+    public async Task A_gateway_is_found_at_its_second_address_within_seconds_when_the_first_one_is_dead()
+    {
+        var (first, second) = (mesh["aurora-gw1"].Address!, "198.51.100.200");
+        var port = $"c{mesh.Lab.Topology.Cluster("aurora").Index}g1";
+        await mesh.Lab.ShellAsync("inet", $"ip route add {second}/32 via {first} dev {port}", Cancellation);
+        await mesh.Lab.ShellAsync("aurora-gw1", $"ip addr add {second}/32 dev wan", Cancellation);
+        try
+        {
+            Assert.Contains($"{first}:51820,{second}:51820", await mesh.MfctlAsync("gateway", "set", "aurora/gw1", "--endpoint", $"{first}:51820", "--endpoint", $"{second}:51820"), StringComparison.Ordinal);
+            await mesh.MfctlAsync("status", "--wait", "--timeout", "100");
+            await mesh.Lab.ShellAsync("inet", $"nft 'table ip moved {{ chain cut {{ type filter hook forward priority 0; ip saddr {first} drop; ip daddr {first} drop; }}; }}'", Cancellation);
+            var cut = Stopwatch.StartNew();
+            await Until.TrueAsync(async () => (await CarriersAsync("borealis-gw1", "10.10.0.0/16")).SequenceEqual(["mf1"]), JoinedMesh.Limit, "the dead address to be noticed", Cancellation);
+            await Until.TrueAsync(async () => (await CarriersAsync("borealis-gw1", "10.10.0.0/16")).SequenceEqual(["mf0", "mf1"]), JoinedMesh.Limit, "the gateway to be found at its second address", Cancellation);
+            TestContext.Current.SendDiagnosticMessage($"found at its second address after {cut.Elapsed.TotalSeconds:0.0} s");
+            Assert.True(cut.Elapsed < TimeSpan.FromSeconds(20), $"{cut.Elapsed.TotalSeconds:0.0} s");
+        }
+        finally
+        {
+            await mesh.Lab.ShellAsync("inet", $"nft delete table ip moved; ip route del {second}/32; true", Cancellation);
+            await mesh.MfctlAsync("gateway", "set", "aurora/gw1", "--endpoint", $"{first}:51820");
+            await mesh.Lab.ShellAsync("aurora-gw1", $"ip addr del {second}/32 dev wan", Cancellation);
+            await mesh.MfctlAsync("status", "--wait", "--timeout", "100");
+        }
     }
 
     /// <summary>Devices that a prefix of the mesh is sent by, sorted.</summary>

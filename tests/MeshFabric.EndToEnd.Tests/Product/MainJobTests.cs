@@ -255,6 +255,36 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         Assert.True(await mesh.SucceedsAsync("aurora-gw1", "curl -fsS http://127.0.0.1:9586/readyz"));
     }
 
+    /// <summary>Connections that come back by another gateway than they went by, and whose packets are cut by the tunnels' size, between clusters of which one has other addresses in the mesh.</summary>
+    [Fact]
+    public async Task Forty_connections_each_way_between_remapped_clusters_of_two_gateways_all_carry()
+    {
+        const int Connections = 40;
+        const int Bytes = 256 << 10;
+        await ConvergesAsync();
+        var before = await CarriedAsync();
+        await Task.WhenAll(
+            BulkTransfer.BothWaysAsync(mesh["aurora-w1-p1"], mesh["cirrus-w1-p1"], IPAddress.Parse("100.64.1.10"), Bytes, JoinedMesh.Limit, Cancellation, Connections),
+            BulkTransfer.BothWaysAsync(mesh["cirrus-w1-p2"], mesh["aurora-w1-p2"], IPAddress.Parse("10.10.1.11"), Bytes, JoinedMesh.Limit, Cancellation, Connections));
+        // Both gateways of both sides had their share, or nothing was shown.
+        foreach (var ((gateway, bytes), was) in (await CarriedAsync()).Zip(before.Values))
+        {
+            Assert.True(bytes - was > Bytes, $"{gateway} carried {bytes - was} bytes only");
+        }
+
+        async Task<Dictionary<string, long>> CarriedAsync()
+        {
+            var carried = new Dictionary<string, long>();
+            foreach (var gateway in new[] { "aurora-gw1", "aurora-gw2", "cirrus-gw1", "cirrus-gw2" })
+            {
+                var counters = await mesh.Lab.ShellAsync(gateway, "cat /sys/class/net/mf0/statistics/rx_bytes /sys/class/net/mf1/statistics/rx_bytes", Cancellation);
+                carried[gateway] = counters.Split('\n', StringSplitOptions.RemoveEmptyEntries).Sum(c => long.Parse(c, System.Globalization.CultureInfo.InvariantCulture));
+            }
+
+            return carried;
+        }
+    }
+
     /// <summary>With all the files that it needs, wherever the program is started.</summary>
     [Fact]
     public async Task The_dashboard_comes_with_the_control_service()

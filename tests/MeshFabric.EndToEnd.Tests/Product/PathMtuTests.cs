@@ -50,6 +50,30 @@ public sealed class PathMtuTests
             Assert.Contains($"{mtu}", large.Output + large.Error, StringComparison.Ordinal);
             Assert.Contains(" 0% packet loss", await mesh.Lab.ShellAsync(near.Name, $"ping -c 5 -i 0.2 -W 2 -M do -s {mtu - 28} {far.Address}", Cancellation), StringComparison.Ordinal);
         }
+
+        // It grows again.
+        await RestrictAsync(mesh, 9000, 9000);
+        await BecomesLargestAsync();
+
+        // Uplinks that carry little and queue less: what is too much is thrown away, and large packets sooner than small ones.
+        foreach (var gateway in mesh.Lab.Topology.Gateways)
+        {
+            await mesh.Lab.ShellAsync(gateway.Name, "tc qdisc replace dev wan root tbf rate 20mbit burst 32kb latency 10ms", Cancellation);
+        }
+
+        await Task.WhenAll(
+            BulkTransfer.BothWaysAsync(near, far, far.Address!, Bytes, Limit, Cancellation, connections: 8),
+            BulkTransfer.BothWaysAsync(far, near, near.Address!, Bytes, Limit, Cancellation, connections: 8));
+        Assert.Matches("dropped [1-9]", await mesh.Lab.ShellAsync("a-gw1", "tc -s qdisc show dev wan", Cancellation));
+        foreach (var gateway in mesh.Lab.Topology.Gateways)
+        {
+            await mesh.Lab.ShellAsync(gateway.Name, "tc qdisc del dev wan root", Cancellation);
+        }
+
+        await BecomesLargestAsync();
+
+        Task BecomesLargestAsync() => Until.TrueAsync(
+            async () => await MtuAsync(mesh, "a-gw1", "10.2.0.0/16") == 8920 && await MtuAsync(mesh, "b-gw1", "10.1.0.0/16") == 8920, Promise, "jumbo frames to be found again", Cancellation);
     }
 
     // By the routes of the internet's router, which looks at each segment; and it keeps to itself what it throws away.

