@@ -101,6 +101,11 @@ public sealed partial class MeshWatch(OwnApi api, MeshPictures pictures, Authent
             {
                 return;
             }
+            catch (ObjectDisposedException)
+            {
+                // The service is ending.
+                return;
+            }
             catch (Exception e)
             {
                 Missed("the dashboard failed; the control service's log has the rest");

@@ -115,12 +115,12 @@ public sealed class DashboardTests(PostgresServer postgres, Browser browser) : I
         await tab.SeesAsync("tunnel-down");
 
         // By keyboard alone: the cluster is chosen, the address says so, its side panel has its links, and one goes on to the next.
-        await tab.Page.FocusAsync(".topology .place[data-cluster=aurora]");
+        await tab.Page.FocusAsync(".topology .place[data-cluster=borealis]");
         await tab.Page.Keyboard.PressAsync("Enter");
-        await tab.SeesAsync("location.search === '?cluster=aurora' && document.querySelector('.side h2').innerText === 'aurora'", "aurora in the side panel");
-        await tab.Page.FocusAsync(".topology .place[data-cluster=aurora]");
+        await tab.SeesAsync("location.search === '?cluster=borealis' && document.querySelector('.side h2').innerText === 'borealis'", "borealis in the side panel");
+        await tab.Page.FocusAsync(".topology .place[data-cluster=borealis]");
         await tab.Page.Keyboard.PressAsync("Tab");
-        Assert.Equal("borealis", await tab.AskAsync<string>("document.activeElement.dataset.cluster"));
+        Assert.Equal("aurora", await tab.AskAsync<string>("document.activeElement.dataset.cluster"));
         mesh.State = TunnelState.Connected;
         await tab.SeesAsync("!!document.querySelector('.side .state-connected') && !!document.querySelector('.topology .link.state-connected')", "the link connected again");
 
