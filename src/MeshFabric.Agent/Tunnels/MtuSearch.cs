@@ -23,7 +23,7 @@ public sealed class MtuSearch
     public const int LostMeansNo = 3;
 
     /// <summary>Between looks at the size in force, between tries of a search, and before larger ones are tried again.</summary>
-    public static readonly TimeSpan Look = TimeSpan.FromSeconds(5), Try = TimeSpan.FromMilliseconds(200), Again = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Look = TimeSpan.FromSeconds(5), Try = TimeSpan.FromMilliseconds(200), Again = TimeSpan.FromSeconds(15);
 
     // What ways have: jumbo frames, and the usual encapsulations below 1500.
     static readonly int[] Sizes = [Largest, 4000, 1920, Usual, 1412, 1392, 1380, 1372, 1340, 1320, 1300, 1280, 1240, 1220, Smallest];

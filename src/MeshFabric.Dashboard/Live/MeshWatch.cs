@@ -162,6 +162,6 @@ public sealed partial class MeshWatch(OwnApi api, MeshPictures pictures, Authent
             : picture.With((await client.FirstLinksAsync(focus, [], MeshPicture.MostLinks, cancellationToken)).Items);
     }
 
-    [LoggerMessage(1701, LogLevel.Error, "A viewer's picture of the mesh failed")]
+    [LoggerMessage(1801, LogLevel.Error, "A viewer's picture of the mesh failed")]
     static partial void LogFailed(ILogger logger, Exception exception);
 }

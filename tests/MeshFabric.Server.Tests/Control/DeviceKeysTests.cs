@@ -64,6 +64,21 @@ public sealed class DeviceKeysTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_device_key_that_is_half_a_year_old_is_changed_without_anybodys_asking_and_a_younger_one_is_not()
+    {
+        foreach (var (cluster, days) in new[] { ("aurora", 181), ("borealis", 179) })
+        {
+            await PostgresServer.QueryAsync(_service.Database, $"UPDATE gateways SET key_since = now() - interval '{days} days' WHERE cluster_id = (SELECT id FROM clusters WHERE name = '{cluster}')", Cancel);
+        }
+
+        await UntilAsync(async () =>
+        {
+            await BeatAsync(_first, null);
+            return (await KeysAsync()).ChangingDeviceKey.SequenceEqual(["aurora/gw1"]);
+        }, "aurora's key, and no other, to be changed");
+    }
+
+    [Fact]
     public async Task What_is_no_key_is_not_offered_and_clusters_that_are_not_there_have_none()
     {
         await AskAsync();

@@ -133,6 +133,16 @@ public sealed class KeysTests(PostgresServer postgres) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Keys_that_are_a_month_old_are_renewed_without_anybodys_asking()
+    {
+        var (epoch, secret) = await HeldByAsync("aurora", _aurora);
+        await PostgresServer.QueryAsync(_service.Database, "UPDATE key_epochs SET created_at = now() - interval '30 days 1 minute'", Cancel);
+        var renewed = await HeldByAsync("aurora", _aurora, above: epoch);
+        Assert.False(secret.Bytes.SequenceEqual(renewed.Secret.Bytes));
+        Assert.Equal((renewed.Epoch, "they are 30 days old"), ((await KeysAsync()).Epoch, (await KeysAsync()).Reason));
+    }
+
+    [Fact]
     public async Task A_key_that_no_secret_can_be_shared_with_is_refused() =>
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await _service.EnrolAsync(await _service.JoinTokenAsync(null, 1, Cancel), "cirrus", "gw1", "10.30.0.0/16", Cancel, new PublicKey(new byte[PublicKey.Size]))).StatusCode);
 

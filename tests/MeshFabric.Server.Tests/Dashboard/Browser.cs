@@ -53,13 +53,16 @@ public sealed class Browser : IAsyncLifetime
         await _starting.WaitAsync(TestContext.Current.CancellationToken);
         try
         {
+            // What it and its libraries keep at home is gone with the rest.
+            Directory.CreateDirectory(_directory);
             _browser ??= await Puppeteer.LaunchAsync(new LaunchOptions
             {
                 ExecutablePath = Program,
                 Headless = true,
                 Timeout = 120_000,
-                UserDataDir = _directory,
+                UserDataDir = Path.Combine(_directory, "profile"),
                 AcceptInsecureCerts = true,
+                Env = { ["HOME"] = _directory, ["XDG_CONFIG_HOME"] = _directory, ["XDG_CACHE_HOME"] = _directory, ["XDG_DATA_HOME"] = _directory },
                 DefaultViewport = new ViewPortOptions { Width = 1440, Height = 1000 },
                 Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "\"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1\""],
             });
