@@ -58,23 +58,13 @@ sealed class GatewaysBenchmark : IBenchmark
             }
 
             await mesh.MfctlAsync(cancellationToken, "status", "--wait", "--timeout", "90");
-            await HashApartAsync(mesh.Lab, cancellationToken);
+            await mesh.Lab.HashApartAsync(cancellationToken);
             return mesh;
         }
         catch
         {
             await mesh.DisposeAsync();
             throw;
-        }
-    }
-
-    /// <summary>Machines spread flows each by a secret of its own. The hosts of a lab have one kernel, and so one secret, by which whatever took the first gateway here would take the first one there: two of the four ways.</summary>
-    static async Task HashApartAsync(Lab.Lab lab, CancellationToken cancellationToken)
-    {
-        var seed = 0;
-        foreach (var host in lab.Topology.Hosts.Where(h => h.Role is HostRole.Gateway or HostRole.Worker))
-        {
-            await lab.ShellAsync(host.Name, $"f=/proc/sys/net/ipv4/fib_multipath_hash_seed; [ ! -e $f ] || echo {++seed} >$f", cancellationToken);
         }
     }
 

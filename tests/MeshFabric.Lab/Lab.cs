@@ -103,6 +103,16 @@ public sealed class Lab : IAsyncDisposable
     public LabProcess Process(string host, string name) =>
         new($"{name} in {host}", Path.Combine(HostDirectory(host), name + ".pid"), Path.Combine(HostDirectory(host), name + ".log"));
 
+    /// <summary>Machines spread flows each by a secret of its own. The hosts of a lab have one kernel, and so one secret, by which whatever took the first gateway here would take the first one there: two of the four ways.</summary>
+    public async Task HashApartAsync(CancellationToken cancellationToken)
+    {
+        var seed = 0;
+        foreach (var host in Topology.Hosts.Where(h => h.Role is HostRole.Gateway or HostRole.Worker))
+        {
+            await ShellAsync(host.Name, $"f=/proc/sys/net/ipv4/fib_multipath_hash_seed; [ ! -e $f ] || echo {++seed} >$f", cancellationToken);
+        }
+    }
+
     /// <summary>Starts a program in a host unless it runs; it outlives us, with its output in the host's directory.</summary>
     public async Task<LabProcess> StartAsync(string host, string name, IReadOnlyList<string> words, CancellationToken cancellationToken)
     {

@@ -18,11 +18,11 @@ static class ClusterCommands
         new("GATEWAYS", c => $"{c.Status.GatewaysConnected}/{c.Status.Gateways}"),
         new("LEAVES", c => c.Spec.Granularity == Granularity.Node || c.Status.Leaves > 0 ? $"{c.Status.LeavesConnected}/{c.Status.Leaves}" : "", Wide: true),
         new("TUNNELS", c => $"{c.Status.TunnelsConnected}/{c.Status.TunnelsWanted}"),
-        new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(p => p.Services ? $"{p.Local} as {p.Mesh} (Services)" : p.IsRemapped ? $"{p.Local} as {p.Mesh}" : p.Alias is null ? $"{p.Local}" : $"{p.Local} (alias {p.Alias})"))),
+        new("PREFIXES", c => string.Join(",", c.Status.Prefixes.Select(Figures.Prefix))),
         new("KUBERNETES", c => c.Status.KubernetesVersion, Wide: true),
-        new("CNI", c => c.Status.Networking is { } n ? Words(n.DataPath.Plugin, n.DataPath.Encapsulation) : "", Wide: true),
+        new("CNI", c => c.Status.Networking is { } n ? Figures.Words(n.DataPath.Plugin, n.DataPath.Encapsulation) : "", Wide: true),
         new("POLICY", c => c.Status.Networking?.PolicyEngine.Name ?? "", Wide: true),
-        new("PROXY", c => c.Status.Networking is { } n ? Words(n.ServiceProxy.Name, n.ServiceProxy.Mode) : "", Wide: true),
+        new("PROXY", c => c.Status.Networking is { } n ? Figures.Words(n.ServiceProxy.Name, n.ServiceProxy.Mode) : "", Wide: true),
         new("LABELS", c => string.Join(",", c.Metadata.Labels.OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}")), Wide: true),
         new("CREATED", c => Figures.At(c.Metadata.CreatedAt), Wide: true));
 
@@ -108,9 +108,9 @@ static class ClusterCommands
     static void Describe(Invocation session, ClusterNetworking networking)
     {
         var path = networking.DataPath;
-        session.Note($"  networking: {Words(path.Plugin, path.Encapsulation, path.Version)}{Where(path.Source)}");
+        session.Note($"  networking: {Figures.Words(path.Plugin, path.Encapsulation, path.Version)}{Where(path.Source)}");
         session.Note($"  policies:   {networking.PolicyEngine.Name}{Where(networking.PolicyEngine.Source)}");
-        session.Note($"  Services:   {Words(networking.ServiceProxy.Name, networking.ServiceProxy.Mode)}{Where(networking.ServiceProxy.Source)}");
+        session.Note($"  Services:   {Figures.Words(networking.ServiceProxy.Name, networking.ServiceProxy.Mode)}{Where(networking.ServiceProxy.Source)}");
         foreach (var finding in networking.Findings)
         {
             session.Note($"  {finding.Subject}: {finding.Code}: {finding.Message} {finding.Hint}".TrimEnd());
@@ -118,8 +118,6 @@ static class ClusterCommands
     }
 
     static string Where(string source) => source.Length == 0 ? "" : $" ({source})";
-
-    static string Words(params string[] words) => string.Join(' ', words.Where(w => w.Length > 0));
 
     static Command Set(Cli cli)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using MeshFabric.Domain.Clusters;
 
 namespace MeshFabric.Contracts.Http;
 
@@ -35,4 +36,11 @@ public static class Figures
         { TotalDays: < 1 } => $"{duration.Hours}h{duration.Minutes}m",
         _ => $"{(int)duration.TotalDays}d{duration.Hours}h",
     };
+
+    /// <summary>A cluster's prefix, and what it is in the mesh where that is another one.</summary>
+    public static string Prefix(MeshPrefix prefix) =>
+        prefix.Services ? $"{prefix.Local} as {prefix.Mesh} (Services)" : prefix.IsRemapped ? $"{prefix.Local} as {prefix.Mesh}" : prefix.Alias is null ? $"{prefix.Local}" : $"{prefix.Local} (alias {prefix.Alias})";
+
+    /// <summary>Those that are not empty, with spaces between them.</summary>
+    public static string Words(params string[] words) => string.Join(' ', words.Where(w => w.Length > 0));
 }

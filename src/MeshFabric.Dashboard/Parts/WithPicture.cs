@@ -7,7 +7,7 @@ namespace MeshFabric.Dashboard.Parts;
 /// <summary>A view of the present picture, and of what it asks the API beside it: asked anew with each picture, and with each other address of the page.</summary>
 public abstract class WithPicture : ComponentBase, IDisposable
 {
-    readonly CancellationTokenSource _gone = new();
+    // Cancelled with the view, and replaced with each other address of the page.
     CancellationTokenSource _asking = new();
     Task _refreshing = Task.CompletedTask;
 
@@ -27,7 +27,6 @@ public abstract class WithPicture : ComponentBase, IDisposable
     protected virtual void Dispose(bool disposing)
     {
         Watch.Changed -= OnChanged;
-        _gone.Cancel();
         _asking.Cancel();
     }
 
@@ -71,14 +70,14 @@ public abstract class WithPicture : ComponentBase, IDisposable
         try
         {
             // One at a time: an API that is slow is not asked the more for it.
-            if (!Watch.IsPaused && _refreshing.IsCompleted && !_gone.IsCancellationRequested)
+            if (!Watch.IsPaused && _refreshing.IsCompleted && !_asking.IsCancellationRequested)
             {
                 await (_refreshing = RefreshAsync(_asking.Token));
             }
 
             StateHasChanged();
         }
-        catch (Exception e) when (!_gone.IsCancellationRequested)
+        catch (Exception e) when (!_asking.IsCancellationRequested)
         {
             await DispatchExceptionAsync(e);
         }

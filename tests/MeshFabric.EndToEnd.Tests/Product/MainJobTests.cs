@@ -262,12 +262,7 @@ public sealed class MainJobTests(JoinedMesh mesh) : IClassFixture<JoinedMesh>
         const int Connections = 40;
         const int Bytes = 256 << 10;
         await ConvergesAsync();
-        // Each host hashes flows by a seed of its own, as machines do.
-        foreach (var (host, seed) in mesh.Lab.Topology.Hosts.Where(h => h.Cluster is "aurora" or "cirrus").Select((h, i) => (h.Name, i + 1)))
-        {
-            await mesh.Lab.ShellAsync(host, $"f=/proc/sys/net/ipv4/fib_multipath_hash_seed; [ ! -e $f ] || echo {seed} >$f", Cancellation);
-        }
-
+        await mesh.Lab.HashApartAsync(Cancellation);
         var before = await CarriedAsync();
         await Task.WhenAll(
             BulkTransfer.BothWaysAsync(mesh["aurora-w1-p1"], mesh["cirrus-w1-p1"], IPAddress.Parse("100.64.1.10"), Bytes, JoinedMesh.Limit, Cancellation, Connections),
